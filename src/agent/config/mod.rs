@@ -1,0 +1,145 @@
+//! The configuration as the agent uses it: resolved and valid.
+
+use crate::codec::{Codec, Framing};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where checkpoints are kept (mode 0700). Needed by file sources.
+    pub data_dir: Option<PathBuf>,
+    /// How long a stop may take before what is left is counted as undelivered.
+    pub shutdown_grace: Duration,
+    /// `[redact]`
+    pub redact: Redact,
+    /// `[sources.NAME]`, in the order of the file.
+    pub sources: Vec<Source>,
+    /// `[sinks.NAME]`, in the order of the file.
+    pub sinks: Vec<Sink>,
+}
+
+/// `[redact]`
+#[derive(Clone, Debug)]
+pub struct Redact {
+    /// The key file; `None` means `$BEARTRAP_KEY_FILE` or the default place.
+    pub key_file: Option<PathBuf>,
+    /// What is passed to the engine.
+    pub options: crate::redact::Options,
+}
+
+/// `[sources.NAME]`
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// `NAME`
+    pub name: String,
+    /// How records are told apart.
+    pub framing: Framing,
+    /// What they are.
+    pub codec: Codec,
+    /// A longer record goes out as several.
+    pub max_record_bytes: usize,
+    /// What it reads from.
+    pub kind: SourceKind,
+}
+
+/// What a source reads from.
+#[derive(Clone, Debug)]
+pub enum SourceKind {
+    /// Standard input.
+    Stdin,
+    /// Files that are followed.
+    File(FileSource),
+    /// A listening TCP socket.
+    Tcp(TcpSource),
+}
+
+/// `type = "file"`
+#[derive(Clone, Debug)]
+pub struct FileSource {
+    /// Globs of files to follow.
+    pub include: Vec<glob::Pattern>,
+    /// Globs of files to leave out.
+    pub exclude: Vec<glob::Pattern>,
+    /// Start of a file that is seen for the first time when the agent starts: its beginning, or its last unfinished record.
+    pub read_from_end: bool,
+    /// How often globs are expanded.
+    pub glob_interval: Duration,
+    /// How often a file that had nothing new is looked at again.
+    pub poll_interval: Duration,
+    /// How long a rotated or deleted file is read on after its last growth.
+    pub rotate_wait: Duration,
+    /// How often the checkpoint is written.
+    pub checkpoint_interval: Duration,
+    /// How many files are open at most.
+    pub max_open_files: usize,
+}
+
+/// `type = "tcp"` of a source
+#[derive(Clone, Debug)]
+pub struct TcpSource {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Connections above this number wait in the listen queue.
+    pub max_connections: usize,
+}
+
+/// `[sinks.NAME]`
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// `NAME`
+    pub name: String,
+    /// The names of its sources.
+    pub inputs: Vec<String>,
+    /// How records are told apart.
+    pub framing: Framing,
+    /// What happens when it can't take more.
+    pub when_full: WhenFull,
+    /// How many bytes wait for it at most.
+    pub buffer_bytes: usize,
+    /// What it writes to.
+    pub kind: SinkKind,
+}
+
+/// What happens to a block when its sink is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The source waits.
+    Block,
+    /// The block is dropped and counted.
+    DropNewest,
+}
+
+/// What a sink writes to.
+#[derive(Clone, Debug)]
+pub enum SinkKind {
+    /// Standard output.
+    Stdout,
+    /// A file that is appended to.
+    File(FileSink),
+    /// A TCP peer.
+    Tcp(TcpSink),
+}
+
+/// `type = "file"` of a sink
+#[derive(Clone, Debug)]
+pub struct FileSink {
+    /// The file; made with mode 0600 where it is missing.
+    pub path: PathBuf,
+    /// How long written blocks may wait for their common `fdatasync`.
+    pub sync_interval: Duration,
+}
+
+/// `type = "tcp"` of a sink
+#[derive(Clone, Debug)]
+pub struct TcpSink {
+    /// Host and port of the peer.
+    pub address: String,
+    /// How many of the last bytes that the peer's kernel has acknowledged are sent again after a reconnect.
+    pub resend_bytes: usize,
+    /// The longest pause between two attempts to connect.
+    pub reconnect_max: Duration,
+    /// How long one attempt to connect may take.
+    pub connect_timeout: Duration,
+}

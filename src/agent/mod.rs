@@ -1,0 +1,3 @@
+//! The agent: sources, sinks, and the pipeline between them.
+pub mod config;
+mod outlet;

@@ -1,0 +1,1 @@
+//! The filter: a synchronous read, scan, write loop.

@@ -1,0 +1,95 @@
+//! Clean bytes: the only thing that a sink can be handed, and only this module's parents can make them.
+
+/// A borrowed stretch of output that the engine has released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clean<'a>(&'a [u8]);
+
+impl<'a> Clean<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to write.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// Owned output: clean records, in order.
+///
+/// In a *delimited* block each record ends with the delimiter, as in the stream (the last one may be unfinished);
+/// otherwise the ends of the records are kept beside the bytes. Sinks turn a block into wire bytes with
+/// [`Encoder`](crate::codec::Encoder).
+#[derive(Clone, Default)]
+pub struct CleanBlock {
+    bytes: Vec<u8>,
+    /// Offsets in `bytes` at which a record ends; only for records that carry no delimiter.
+    ends: Vec<usize>,
+}
+
+impl CleanBlock {
+    /// An empty block.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The clean bytes of all records, in order.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where each record that carries no delimiter ends, in bytes from the start of the block.
+    pub fn record_ends(&self) -> &[usize] {
+        &self.ends
+    }
+
+    /// The size in bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.ends.is_empty()
+    }
+
+    /// Forgets the contents and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Marks the end of a record that carries no delimiter.
+    pub fn end_record(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Appends one delimiter. A single byte can carry no credential.
+    pub fn push_delimiter(&mut self, delimiter: u8) {
+        self.bytes.push(delimiter);
+    }
+
+    /// Moves the bytes from `at` on into a new block: what is left is complete, what is returned is not yet.
+    pub fn split_off(&mut self, at: usize) -> CleanBlock {
+        let keep = self.ends.partition_point(|&end| end <= at);
+        let ends = self.ends.split_off(keep).into_iter().map(|end| end - at).collect();
+        CleanBlock { bytes: self.bytes.split_off(at), ends }
+    }
+
+    /// Appends another block's contents.
+    pub fn append(&mut self, other: &CleanBlock) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|end| base + end));
+    }
+
+    pub(super) fn push(&mut self, clean: Clean<'_>) {
+        self.bytes.extend_from_slice(clean.0);
+    }
+}
+
+impl std::fmt::Debug for CleanBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CleanBlock({} bytes, {} ends)", self.bytes.len(), self.ends.len())
+    }
+}
