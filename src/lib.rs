@@ -4,4 +4,5 @@ pub mod agent;
 pub mod cli;
 pub mod codec;
 pub mod filter;
+pub mod key_file;
 pub mod redact;
