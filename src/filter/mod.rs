@@ -1,1 +1,92 @@
-//! The filter: a synchronous read, scan, write loop.
+//! The filter: a synchronous read, scan, write loop from files or standard input to one output.
+//!
+//! ```text
+//! read(2) → Redactor (in its own buffer) → write(2)
+//! ```
+//!
+//! Every piece that is decided leaves at once, newline or not: a prompt appears, and a line of any length streams.
+
+mod command;
+mod engine;
+mod input;
+mod output;
+mod relay;
+mod stop;
+
+pub use command::{Command, CommandError, shell_code};
+pub use input::{Input, InputError};
+pub use output::{Output, OutputError};
+pub use relay::Totals;
+pub use stop::Stop;
+
+use crate::codec::Codec;
+use crate::redact::{Carry, Redaction};
+use engine::Engine;
+use relay::{End, RelayError};
+
+/// What the filter does.
+pub struct Filter<'a> {
+    /// Keys and options.
+    pub redaction: &'a Redaction,
+    /// What the records are.
+    pub codec: Codec,
+    /// What it reads, in order; each is a stream of its own.
+    pub inputs: Vec<Input>,
+    /// Where it writes.
+    pub output: Output,
+    /// What ends it early.
+    pub stop: Stop,
+    /// Whether lines are counted, which costs a pass over the input.
+    pub count_lines: bool,
+}
+
+/// How the filter ended.
+#[derive(Debug)]
+pub enum FilterEnd {
+    /// All input was read, or standard input until the grace time after a signal was over, and all of it is written.
+    Done,
+    /// The reader of the output has closed it: nobody wants the rest.
+    ReaderGone,
+    /// A signal came while a file was read; what was decided is written.
+    Stopped,
+}
+
+impl Filter<'_> {
+    /// Reads all inputs. An input that can't be opened or read is handed to `complain`, and the next one is read.
+    ///
+    /// # Errors
+    /// When the output can't be written.
+    pub fn run(self, totals: &mut Totals, mut complain: impl FnMut(InputError)) -> Result<FilterEnd, OutputError> {
+        let Self { redaction, codec, inputs, output, stop, count_lines } = self;
+        let mut carry = Carry::default();
+        for input in inputs {
+            let name = input.name().to_owned();
+            let source = match input.open() {
+                Ok(source) => source,
+                Err(error) => {
+                    complain(InputError { name, error });
+                    continue;
+                }
+            };
+            if let Some(fd) = source.widenable() {
+                relay::widen(fd);
+            }
+            let mut engine = Engine::new(redaction, codec);
+            // No line is glued together from two inputs by the scan, but the reader of the output sees one stream:
+            // a credential that is cut between them must not appear whole there.
+            engine.resume(carry);
+            let end = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines);
+            totals.findings.add(engine.counts());
+            carry = engine.carry();
+            match end {
+                Ok(End::Eof) => {}
+                Ok(End::ReaderGone) => return Ok(FilterEnd::ReaderGone),
+                Ok(End::Stopped) if source.may_have_last_words() => return Ok(FilterEnd::Done),
+                Ok(End::Stopped) => return Ok(FilterEnd::Stopped),
+                Err(RelayError::Read(error)) => complain(InputError { name, error }),
+                Err(RelayError::Write(error)) => return Err(output.error(error)),
+            }
+        }
+        Ok(FilterEnd::Done)
+    }
+}

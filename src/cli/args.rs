@@ -1,0 +1,241 @@
+//! The command line as it was typed.
+
+use crate::codec::Codec;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  service 2>&1 | beartrap >> service.log     redact a service's log on its way to a file
+  beartrap --output clean.log raw.log        redact a file
+  kubectl logs -f pod | beartrap --codec json
+                                             redact JSON records, escaped credentials too
+  beartrap exec -- service --port 80         redact both outputs of a service, keep its exit code
+  beartrap fingerprint < token.txt           find out what a token is called in redacted logs
+
+A file that is named like a subcommand is written with its directory: beartrap ./run
+
+Environment:
+  BEARTRAP_KEY_FILE  path of the key file, if --key-file is not given
+  XDG_STATE_HOME     where beartrap/key is made on first use otherwise (default: ~/.local/state)
+  NO_COLOR           if set, no colours unless --color says so
+
+Exit codes:
+  0   done, or the reader of the output wants no more
+  2   the command line is wrong
+  70  a defect in this program
+  74  something could not be read or written
+  75  stopped with data that was read and not delivered
+  78  the configuration or the key is wrong
+  exec ends with the code of its command, 128 + n if signal n ended it, 126 or 127 if it did not start";
+
+/// Replaces JWTs and bearer credentials in log streams by keyed fingerprints and leaves every other byte as it is.
+///
+/// Reads files, or standard input where there are none (or where a file is called `-`), and writes to standard output.
+/// Each credential becomes redacted-KIND-KEYID-DIGEST; the same credential has the same digest on every host that
+/// shares the key. The key is made on first use.
+#[derive(Debug, Parser)]
+#[command(
+    name = "beartrap",
+    version,
+    after_long_help = AFTER_HELP,
+    after_help = "Examples, environment and exit codes: beartrap --help",
+    override_usage = "beartrap [OPTIONS] [FILE]...\n       beartrap [OPTIONS] <COMMAND>",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(super) struct Typed {
+    #[command(subcommand)]
+    pub command: Option<Subcommands>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every subcommand.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct Global {
+    /// Leave out messages below this level [default: info for run, else warn]
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, hide_possible_values = true)]
+    #[arg(long_help = "Leave out messages below this level: error, warn, info, debug or trace \
+                       [default: info for run, else warn]")]
+    pub log_level: Option<LogLevel>,
+    /// Write messages as plain text or as one JSON object a line
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+    /// Colour messages and help
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// The filter.
+#[derive(Debug, Args)]
+pub(super) struct FilterArgs {
+    /// Files to read in order, each as a stream of its own; - is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub key: KeyArgs,
+    /// Write to this file instead of standard output; made readable to its owner only, emptied if it is there
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    #[arg(long, value_name = "CODEC", value_enum)]
+    pub codec: Option<CodecName>,
+    /// What a credential becomes, {} standing for the marker, for example "[{}]"
+    #[arg(long, value_name = "TEMPLATE")]
+    pub replacement: Option<String>,
+    /// Print lines, bytes, findings and speed to standard error at the end
+    #[arg(long)]
+    pub stats: bool,
+}
+
+impl FilterArgs {
+    /// The first argument that belongs to the filter and to no subcommand.
+    pub fn first_typed(&self) -> Option<&'static str> {
+        [
+            (!self.files.is_empty(), "FILE"),
+            (self.key.key_file.is_some(), "--key-file"),
+            (self.output.is_some(), "--output"),
+            (self.codec.is_some(), "--codec"),
+            (self.replacement.is_some(), "--replacement"),
+            (self.stats, "--stats"),
+        ]
+        .into_iter()
+        .find_map(|(typed, name)| typed.then_some(name))
+    }
+}
+
+/// Where the key is.
+#[derive(Debug, Args)]
+pub(super) struct KeyArgs {
+    /// File that holds the keys, one a line, the active one first
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Subcommands {
+    /// Run the agent: follow files, listen on TCP, deliver to sinks
+    Run(ConfigArgs),
+    /// Run a command with its standard output and standard error redacted, and exit with its code
+    #[command(long_about = "Run a command with its standard output and standard error redacted, each as a stream of \
+        its own, and exit with its code.\n\nStandard input is the command's own. SIGHUP, SIGINT, SIGQUIT, SIGTERM, \
+        SIGUSR1 and SIGUSR2 are passed on. Processes that the command leaves behind with its output open are \
+        listened to until they are silent for two seconds. The command writes to pipes, so programs that look for \
+        a terminal find none.")]
+    Exec(ExecArgs),
+    /// Check a configuration and print every error in it
+    Validate(ConfigArgs),
+    /// Print what credentials are called in redacted logs; reads one credential a line
+    #[command(long_about = "Print what credentials are called in redacted logs.\n\nReads one credential a line from \
+        standard input, so that none stands in a shell's history or a list of processes. Prints a line for each key, \
+        the active one's first: key id, kind, digest. The credential itself is never printed.")]
+    Fingerprint(KeyArgs),
+    /// Make a key file, or print the active key's id
+    #[command(subcommand)]
+    Key(KeyCommands),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page in roff
+    Man {
+        /// The subcommand that it is about; without one, the whole program
+        #[arg(value_name = "COMMAND")]
+        about: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration, a TOML file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    #[command(flatten)]
+    pub key: KeyArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommands {
+    /// Make a key file with one new key; an existing file stays as it is
+    New {
+        /// The file to make [default: $BEARTRAP_KEY_FILE, else the default place]
+        #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
+        path: Option<PathBuf>,
+    },
+    /// Print the active key's id, as it stands in markers
+    Id(KeyArgs),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CodecName {
+    Text,
+    Json,
+}
+
+impl From<CodecName> for Codec {
+    fn from(name: CodecName) -> Self {
+        match name {
+            CodecName::Text => Codec::Text,
+            CodecName::Json => Codec::Json,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl From<LogLevel> for tracing::Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Typed::command().debug_assert();
+    }
+}

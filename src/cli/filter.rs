@@ -1,0 +1,99 @@
+//! `beartrap [FILE]...`
+
+use super::args::FilterArgs;
+use super::exit::{Exit, Failure};
+use super::{key, stderr};
+use crate::codec::Codec;
+use crate::filter::{Filter, FilterEnd, Input, Output, OutputError, Stop, Totals};
+use crate::redact::Kind;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tracing::Level;
+
+/// How long standard input may go on after a signal: services log while they shut down.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The filter.
+pub(super) fn run(args: &FilterArgs) -> Result<ExitCode, Failure> {
+    let inputs = inputs(&args.files);
+    let redaction = key::redaction(&args.key, args.replacement.clone())?;
+    let output = match &args.output {
+        Some(path) => Output::create(path, &inputs),
+        None => Output::stdout(&inputs),
+    };
+    let output = output.map_err(output_failure)?;
+    let stop = Stop::at_signals(GRACE, give_up)
+        .map_err(|error| Failure::new(Exit::Io, format_args!("can't watch for signals: {error}")))?;
+    let signal = stop.signal();
+    let codec = args.codec.map_or(Codec::Text, Codec::from);
+    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, count_lines: args.stats };
+
+    let (mut totals, mut unread) = (Totals::default(), false);
+    let started = Instant::now();
+    let end = filter.run(&mut totals, |error| {
+        unread = true;
+        stderr::report(Level::ERROR, &error_with_hint(&error));
+    });
+    if args.stats {
+        stderr::print(&format!("beartrap: {}\n", stats(&totals, started.elapsed())));
+    }
+    match end.map_err(output_failure)? {
+        FilterEnd::Stopped => {
+            // A part of a file is no success: whoever waits for this process is to see that a signal ended it.
+            let number = i32::try_from(signal.load(Ordering::Acquire)).unwrap_or_default();
+            let _ = signal_hook::low_level::emulate_default_handler(number);
+            Ok(Exit::Undelivered.into())
+        }
+        FilterEnd::Done | FilterEnd::ReaderGone if unread => Ok(Exit::Io.into()),
+        FilterEnd::Done | FilterEnd::ReaderGone => Ok(Exit::Done.into()),
+    }
+}
+
+fn inputs(files: &[PathBuf]) -> Vec<Input> {
+    if files.is_empty() {
+        return vec![Input::Stdin];
+    }
+    let input = |path: &PathBuf| if path == Path::new("-") { Input::Stdin } else { Input::File(path.clone()) };
+    files.iter().map(input).collect()
+}
+
+fn output_failure(error: OutputError) -> Failure {
+    let exit = match error {
+        OutputError::IsInput { .. } => Exit::Usage,
+        OutputError::Io { .. } => Exit::Io,
+    };
+    Failure::new(exit, error)
+}
+
+/// The output is stuck and the grace time is over; a blocked write can't be called back, so the process ends here.
+fn give_up(undelivered: u64) {
+    stderr::report_unless_blocked(&format!("stopped with {undelivered} bytes read and not written"));
+    std::process::exit(Exit::Undelivered as i32);
+}
+
+/// A mistyped subcommand is taken for a file.
+fn error_with_hint(error: &crate::filter::InputError) -> String {
+    let missing = error.error.kind() == std::io::ErrorKind::NotFound;
+    let similar = super::pages::subcommands().into_iter().find(|name| missing && strsim::damerau_levenshtein(name, &error.name) <= 2);
+    match similar {
+        Some(name) => format!("{error}; there is a subcommand {name}"),
+        None => error.to_string(),
+    }
+}
+
+fn stats(totals: &Totals, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    let speed = totals.bytes_read as f64 / 1e6 / seconds.max(1e-9);
+    let kinds: Vec<_> =
+        Kind::ALL.iter().map(|&kind| format!("{} {}", totals.findings.of(kind), kind.name())).collect();
+    format!(
+        "{} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.1} MB/s",
+        totals.lines,
+        totals.bytes_read,
+        totals.bytes_written,
+        totals.findings.total(),
+        kinds.join(", ")
+    )
+}

@@ -1,0 +1,105 @@
+//! The two ways through the engine behind one face: plain text in the redactor's own buffer, and records of a codec.
+
+use crate::codec::{Codec, Decoding, Framing, RecordStream};
+use crate::redact::{Carry, Clean, CleanBlock, Counts, Redaction, Redactor};
+use std::io;
+
+const READ_BYTES: usize = 256 << 10;
+/// Records are released in pieces, so this bounds nothing but what is counted as split.
+const MAX_RECORD_BYTES: usize = 16 << 20;
+
+pub(super) enum Engine {
+    Text(Redactor),
+    Records { stream: Box<RecordStream>, buffer: Vec<u8>, taken: u64, block: CleanBlock },
+}
+
+/// What the engine has released: only the engine can make it, so nothing else can be written.
+pub(super) enum Released<'a> {
+    Piece(Clean<'a>),
+    Block(&'a CleanBlock),
+}
+
+impl Released<'_> {
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Piece(clean) => clean.as_bytes(),
+            Self::Block(block) => block.as_bytes(),
+        }
+    }
+}
+
+impl Engine {
+    pub fn new(redaction: &Redaction, codec: Codec) -> Self {
+        if codec == Codec::Text {
+            return Self::Text(Redactor::new(redaction));
+        }
+        let decoding = Decoding {
+            framing: Framing::NewlineDelimited,
+            codec,
+            max_record_bytes: MAX_RECORD_BYTES,
+            whole_records: false,
+        };
+        let stream = Box::new(RecordStream::new(redaction, decoding));
+        Self::Records { stream, buffer: vec![0; READ_BYTES], taken: 0, block: CleanBlock::new() }
+    }
+
+    pub fn space(&mut self) -> &mut [u8] {
+        match self {
+            Self::Text(redactor) => redactor.space(),
+            Self::Records { buffer, .. } => buffer,
+        }
+    }
+
+    pub fn filled(&mut self, len: usize) -> io::Result<Released<'_>> {
+        match self {
+            Self::Text(redactor) => Ok(Released::Piece(redactor.filled(len))),
+            Self::Records { stream, buffer, taken, block } => {
+                block.clear();
+                *taken += len as u64;
+                stream.push(&buffer[..len], block).map_err(io::Error::other)?;
+                Ok(Released::Block(block))
+            }
+        }
+    }
+
+    pub fn finish(&mut self) -> io::Result<Released<'_>> {
+        match self {
+            Self::Text(redactor) => Ok(Released::Piece(redactor.finish())),
+            Self::Records { stream, block, taken, .. } => {
+                block.clear();
+                stream.finish(block).map_err(io::Error::other)?;
+                *taken = stream.consumed();
+                Ok(Released::Block(block))
+            }
+        }
+    }
+
+    /// Bytes of input that are taken and may not be released yet.
+    pub fn pending(&self) -> u64 {
+        match self {
+            Self::Text(redactor) => redactor.pending() as u64,
+            Self::Records { stream, taken, .. } => taken.saturating_sub(stream.consumed()),
+        }
+    }
+
+    pub fn counts(&self) -> &Counts {
+        match self {
+            Self::Text(redactor) => redactor.counts(),
+            Self::Records { stream, .. } => stream.counts(),
+        }
+    }
+
+    pub fn carry(&self) -> Carry {
+        match self {
+            Self::Text(redactor) => redactor.carry(),
+            Self::Records { stream, .. } => stream.carry(),
+        }
+    }
+
+    pub fn resume(&mut self, carry: Carry) {
+        match self {
+            Self::Text(redactor) => redactor.resume(carry),
+            Self::Records { stream, .. } => stream.resume(carry),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What ends a relay before its input does: a signal, or the end of the command whose output it is.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How much longer than the relay's own patience the watcher waits before it decides that the output is stuck.
+const STUCK_MARGIN: Duration = Duration::from_millis(500);
+
+/// A wish to stop, and how much patience remains once it is uttered.
+#[derive(Debug)]
+pub struct Stop {
+    requested: Arc<AtomicBool>,
+    /// The last signal, for whoever wants to die of it.
+    signal: Arc<AtomicUsize>,
+    /// Readable, or closed at the other end, once a stop is requested.
+    wake: OwnedFd,
+    /// Keeps `wake` from being readable when no signal is watched.
+    _wake_writer: Option<UnixStream>,
+    patience: Patience,
+    deadline: Cell<Option<Instant>>,
+    progress: Arc<Progress>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    /// The input may go on for this long altogether.
+    Total(Duration),
+    /// The input may go on for as long as it is never silent for this long.
+    Silence(Duration),
+}
+
+/// How far a relay has come, for a watcher in another thread.
+#[derive(Debug, Default)]
+struct Progress {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Progress {
+    fn undelivered(&self) -> u64 {
+        self.read.load(Ordering::Relaxed).saturating_sub(self.written.load(Ordering::Relaxed))
+    }
+}
+
+impl Stop {
+    /// Stops at SIGINT or SIGTERM: the first one lets the input go on to its end or for the grace time, a second one
+    /// ends the process at once. If the output is stuck, `give_up` is called with the number of bytes that were read
+    /// and could not be written; it must end the process, since a blocked write can't be interrupted.
+    ///
+    /// # Errors
+    /// When handlers, a socket pair or a thread can't be had.
+    pub fn at_signals(grace: Duration, give_up: impl FnOnce(u64) + Send + 'static) -> io::Result<Self> {
+        let requested = Arc::new(AtomicBool::new(false));
+        let signal = Arc::new(AtomicUsize::new(0));
+        let (wake, wake_writer) = UnixStream::pair()?;
+        let (mut watched, watched_writer) = UnixStream::pair()?;
+        let ignored = ignored_signals();
+        for number in [SIGINT, SIGTERM] {
+            // Started by `nohup` or in the background of a script: whoever ignored it for us had a reason.
+            if ignored & (1 << (number - 1)) != 0 {
+                continue;
+            }
+            // In this order: at the first signal the flag is still false, at the second one the default follows.
+            signal_hook::flag::register_conditional_default(number, requested.clone())?;
+            signal_hook::flag::register(number, requested.clone())?;
+            signal_hook::flag::register_usize(number, signal.clone(), number as usize)?;
+            signal_hook::low_level::pipe::register(number, wake_writer.try_clone()?)?;
+            signal_hook::low_level::pipe::register(number, watched_writer.try_clone()?)?;
+        }
+        let progress = Arc::new(Progress::default());
+        let seen = progress.clone();
+        let watch = move || {
+            // Closed without a signal: both are ignored, and there is nothing to watch.
+            if watched.read_exact(&mut [0]).is_ok() {
+                std::thread::sleep(grace + STUCK_MARGIN);
+                give_up(seen.undelivered());
+            }
+        };
+        std::thread::Builder::new().name("stop".to_owned()).spawn(watch)?;
+        Ok(Self {
+            requested,
+            signal,
+            wake: wake.into(),
+            _wake_writer: Some(wake_writer),
+            patience: Patience::Total(grace),
+            deadline: Cell::new(None),
+            progress,
+        })
+    }
+
+    /// Stops when the input has been silent for a while after the other end of `wake` was closed.
+    pub(super) fn at_close(wake: OwnedFd, requested: Arc<AtomicBool>, silence: Duration) -> Self {
+        Self {
+            requested,
+            signal: Arc::default(),
+            wake,
+            _wake_writer: None,
+            patience: Patience::Silence(silence),
+            deadline: Cell::new(None),
+            progress: Arc::default(),
+        }
+    }
+
+    /// Where the number of the signal that came will be found; 0 until then.
+    pub fn signal(&self) -> Arc<AtomicUsize> {
+        self.signal.clone()
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire)
+    }
+
+    pub(super) fn wake(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// Until when the input may go on, once a stop is requested.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let (Patience::Total(patience) | Patience::Silence(patience)) = self.patience;
+        if self.deadline.get().is_none() && self.is_requested() {
+            self.deadline.set(Some(Instant::now() + patience));
+        }
+        self.deadline.get()
+    }
+
+    pub(super) fn saw_input(&self, bytes: u64) {
+        self.progress.read.fetch_add(bytes, Ordering::Relaxed);
+        if matches!(self.patience, Patience::Silence(_)) {
+            self.deadline.set(None);
+        }
+    }
+
+    /// All that was released is written; this much of what was read is not released yet.
+    pub(super) fn wrote_all_but(&self, pending: u64) {
+        let read = self.progress.read.load(Ordering::Relaxed);
+        self.progress.written.store(read.saturating_sub(pending), Ordering::Relaxed);
+    }
+}
+
+/// The signals that this process was started to ignore, bit 0 being signal 1. They must stay ignored, here and in
+/// a command that is started from here.
+pub(super) fn ignored_signals() -> u64 {
+    // No portable call tells without `unsafe`; where there is no such file, none is taken to be ignored.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
