@@ -1,5 +1,18 @@
 //! The configuration as the agent uses it: resolved and valid.
 
+mod checks;
+mod diagnostics;
+mod keys;
+mod load;
+mod section;
+mod sinks;
+mod snippet;
+mod sources;
+mod values;
+
+pub use diagnostics::Diagnostics;
+pub use keys::{Key, keys};
+
 use crate::codec::{Codec, Framing};
 use std::net::SocketAddr;
 use std::path::PathBuf;

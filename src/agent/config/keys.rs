@@ -1,0 +1,164 @@
+//! The vocabulary: every key, with the default and the range of the numbers.
+
+use std::time::Duration;
+
+/// Keys and names up to this length are quoted in messages.
+pub(super) const SHOWN_LEN_MAX: usize = 64;
+
+/// A number of things or bytes.
+pub(super) struct Whole {
+    pub key: &'static str,
+    pub unit: &'static str,
+    pub default: usize,
+    pub min: usize,
+    pub max: usize,
+}
+
+/// A duration, whole or decimal.
+pub(super) struct Seconds {
+    pub key: &'static str,
+    pub default: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+impl Seconds {
+    pub fn default(&self) -> Duration {
+        Duration::from_secs_f64(self.default)
+    }
+}
+
+pub(super) const MAX_RECORD_BYTES: Whole =
+    Whole { key: "max_record_bytes", unit: "bytes", default: 1 << 20, min: 1 << 10, max: 256 << 20 };
+pub(super) const MAX_OPEN_FILES: Whole =
+    Whole { key: "max_open_files", unit: "files", default: 128, min: 1, max: 65_536 };
+pub(super) const MAX_CONNECTIONS: Whole =
+    Whole { key: "max_connections", unit: "connections", default: 1000, min: 1, max: 65_536 };
+pub(super) const BUFFER_BYTES: Whole =
+    Whole { key: "buffer_bytes", unit: "bytes", default: 4 << 20, min: 64 << 10, max: 1 << 30 };
+pub(super) const RESEND_BYTES: Whole =
+    Whole { key: "resend_bytes", unit: "bytes", default: 256 << 10, min: 0, max: 1 << 30 };
+
+pub(super) const SHUTDOWN_GRACE: Seconds = Seconds { key: "shutdown_grace_secs", default: 10.0, min: 0.0, max: 3600.0 };
+pub(super) const GLOB_INTERVAL: Seconds = Seconds { key: "glob_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
+pub(super) const POLL_INTERVAL: Seconds = Seconds { key: "poll_interval_secs", default: 0.25, min: 0.01, max: 60.0 };
+pub(super) const ROTATE_WAIT: Seconds = Seconds { key: "rotate_wait_secs", default: 5.0, min: 0.0, max: 86_400.0 };
+pub(super) const CHECKPOINT_INTERVAL: Seconds =
+    Seconds { key: "checkpoint_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
+pub(super) const SYNC_INTERVAL: Seconds = Seconds { key: "sync_interval_secs", default: 0.2, min: 0.0, max: 60.0 };
+pub(super) const RECONNECT_MAX: Seconds = Seconds { key: "reconnect_max_secs", default: 30.0, min: 0.1, max: 3600.0 };
+pub(super) const CONNECT_TIMEOUT: Seconds =
+    Seconds { key: "connect_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
+
+const WHOLES: [&Whole; 5] = [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &BUFFER_BYTES, &RESEND_BYTES];
+const SECONDS: [&Seconds; 8] = [
+    &SHUTDOWN_GRACE,
+    &GLOB_INTERVAL,
+    &POLL_INTERVAL,
+    &ROTATE_WAIT,
+    &CHECKPOINT_INTERVAL,
+    &SYNC_INTERVAL,
+    &RECONNECT_MAX,
+    &CONNECT_TIMEOUT,
+];
+
+pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "redact", "sources", "sinks"];
+pub(super) const REDACT: &[&str] =
+    &["key_file", "extra_fields", "allow_fingerprints", "weak_fingerprints", "replacement"];
+pub(super) const FRAMING: &[&str] = &["method", "character_delimited"];
+pub(super) const CHARACTER_DELIMITED: &[&str] = &["delimiter"];
+pub(super) const CODEC: &[&str] = &["codec"];
+
+/// Which keys a source or sink takes.
+pub(super) struct Kinds {
+    /// Under any `type`.
+    pub any: &'static [&'static str],
+    /// Under one `type`.
+    pub of: &'static [(&'static str, &'static [&'static str])],
+}
+
+pub(super) const SOURCE: Kinds = Kinds {
+    any: &["type", "framing", "decoding", MAX_RECORD_BYTES.key],
+    of: &[
+        ("stdin", &[]),
+        (
+            "file",
+            &[
+                "include",
+                "exclude",
+                "read_from",
+                GLOB_INTERVAL.key,
+                POLL_INTERVAL.key,
+                ROTATE_WAIT.key,
+                CHECKPOINT_INTERVAL.key,
+                MAX_OPEN_FILES.key,
+            ],
+        ),
+        ("tcp", &["address", MAX_CONNECTIONS.key]),
+    ],
+};
+pub(super) const SINK: Kinds = Kinds {
+    any: &["type", "inputs", "framing", "encoding", "when_full", BUFFER_BYTES.key],
+    of: &[
+        ("stdout", &[]),
+        ("file", &["path", SYNC_INTERVAL.key]),
+        ("tcp", &["address", RESEND_BYTES.key, RECONNECT_MAX.key, CONNECT_TIMEOUT.key]),
+    ],
+};
+
+/// Keys of the design that this version refuses rather than ignores.
+pub(super) const NOT_SUPPORTED: &[&str] = &["tls", "ledger", "api", "rule_files"];
+
+/// One key, as the reference documents it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The table it stands in: empty at the top, else `redact`, `sources` or `sinks`.
+    pub section: &'static str,
+    /// The `type` that it belongs to; empty if it belongs to each.
+    pub kind: &'static str,
+    /// Its dotted name inside the table.
+    pub name: String,
+    /// Default, smallest and largest value of a number.
+    pub number: Option<[String; 3]>,
+}
+
+/// Every key that the loader knows.
+pub fn keys() -> Vec<Key> {
+    let mut keys = Vec::new();
+    add(&mut keys, "", "", ROOT);
+    add(&mut keys, "redact", "", REDACT);
+    for (section, kinds) in [("sources", &SOURCE), ("sinks", &SINK)] {
+        add(&mut keys, section, "", kinds.any);
+        for (kind, names) in kinds.of {
+            add(&mut keys, section, kind, names);
+        }
+    }
+    keys
+}
+
+fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[&str]) {
+    for name in names {
+        let names: &[&str] = match *name {
+            "redact" | "sources" | "sinks" => continue,
+            "framing" => &["framing.method", "framing.character_delimited.delimiter"],
+            "decoding" => &["decoding.codec"],
+            "encoding" => &["encoding.codec"],
+            _ => &[name],
+        };
+        for name in names {
+            let whole = WHOLES.iter().find(|number| number.key == *name);
+            let seconds = SECONDS.iter().find(|number| number.key == *name);
+            let number = whole
+                .map(|n| [n.default.to_string(), n.min.to_string(), n.max.to_string()])
+                .or(seconds.map(|n| [n.default.to_string(), n.min.to_string(), n.max.to_string()]));
+            keys.push(Key { section, kind, name: (*name).to_owned(), number });
+        }
+    }
+}
+
+/// Whether a word is one of the keys or sections.
+pub(super) fn is_vocabulary(word: &str) -> bool {
+    let kinds = [&SOURCE, &SINK];
+    [ROOT, REDACT, FRAMING, CHARACTER_DELIMITED, CODEC, NOT_SUPPORTED].iter().any(|keys| keys.contains(&word))
+        || kinds.iter().any(|kinds| kinds.any.contains(&word) || kinds.of.iter().any(|(_, keys)| keys.contains(&word)))
+}

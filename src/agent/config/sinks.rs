@@ -1,0 +1,73 @@
+//! `[sinks.NAME]`
+
+use super::keys;
+use super::section::{Section, Text};
+use super::sources::kind;
+use super::{FileSink, Sink, SinkKind, TcpSink, WhenFull};
+use crate::codec::Codec;
+use std::ops::Range;
+use std::path::Path;
+
+/// A sink as it stands in the file, for checks that concern other sections too.
+pub(super) struct NamedSink<'a> {
+    pub name: Text<'a>,
+    pub kind: Option<&'static str>,
+    /// `None` if something in it is wrong.
+    pub sink: Option<Sink>,
+    pub inputs: Vec<Text<'a>>,
+    /// `encoding.codec`: what the records that arrive must be.
+    pub codec: Option<(Codec, Range<usize>)>,
+    pub framing_span: Option<Range<usize>>,
+    pub buffer_span: Option<Range<usize>>,
+    /// Where `path` or `address` stands.
+    pub target_span: Option<Range<usize>>,
+}
+
+/// Reads one sink.
+pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> NamedSink<'a> {
+    let kind = kind(section, &keys::SINK, "sink");
+    let inputs = section.filled_strings("inputs", r#"inputs = ["NAME"]"#);
+    let framing = section.framing();
+    let codec = section.codec("encoding", "encoding.");
+    let when_full = [("block", WhenFull::Block), ("drop_newest", WhenFull::DropNewest)];
+    let when_full = section.word("when_full", &when_full).unwrap_or(WhenFull::Block);
+    let buffer_bytes = section.whole(&keys::BUFFER_BYTES);
+    let (target_span, kind_value) = match kind {
+        Some("stdout") => (None, Some(SinkKind::Stdout)),
+        Some("file") => {
+            let path = section.filled_string("path", r#"path = "/var/log/app/clean.log""#);
+            (path.as_ref().map(|path| path.span.clone()), file(section, path, base).map(SinkKind::File))
+        }
+        Some("tcp") => {
+            let address = section.filled_string("address", r#"address = "collector.example:6514""#);
+            (address.as_ref().map(|address| address.span.clone()), tcp(section, address).map(SinkKind::Tcp))
+        }
+        _ => (None, None),
+    };
+    let sink = kind_value.map(|kind| Sink {
+        name: name.text.to_owned(),
+        inputs: inputs.iter().map(|input| input.text.to_owned()).collect(),
+        framing,
+        when_full,
+        buffer_bytes,
+        kind,
+    });
+    let codec = codec.zip(section.span_of("encoding"));
+    let framing_span = section.span_of("framing");
+    let buffer_span = section.span_of(keys::BUFFER_BYTES.key);
+    NamedSink { name, kind, sink, inputs, codec, framing_span, buffer_span, target_span }
+}
+
+fn file(section: &Section<'_>, path: Option<Text<'_>>, base: &Path) -> Option<FileSink> {
+    let sync_interval = section.seconds(&keys::SYNC_INTERVAL);
+    let path = section.path("path", &path?, base)?;
+    Some(FileSink { path, sync_interval })
+}
+
+fn tcp(section: &Section<'_>, address: Option<Text<'_>>) -> Option<TcpSink> {
+    let resend_bytes = section.whole(&keys::RESEND_BYTES);
+    let reconnect_max = section.seconds(&keys::RECONNECT_MAX);
+    let connect_timeout = section.seconds(&keys::CONNECT_TIMEOUT);
+    let address = section.peer_address("address", &address?)?;
+    Some(TcpSink { address, resend_bytes, reconnect_max, connect_timeout })
+}

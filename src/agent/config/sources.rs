@@ -1,0 +1,92 @@
+//! `[sources.NAME]`
+
+use super::diagnostics::Problem;
+use super::keys::{self, Kinds};
+use super::section::{Section, Text, list};
+use super::{FileSource, Source, SourceKind, TcpSource};
+use crate::codec::{Codec, Framing};
+use std::ops::Range;
+use std::path::Path;
+
+/// A source as it stands in the file, for checks that concern other sections too.
+pub(super) struct NamedSource<'a> {
+    pub name: Text<'a>,
+    pub kind: Option<&'static str>,
+    /// `None` if something in it is wrong.
+    pub source: Option<Source>,
+    /// Where `address` stands.
+    pub address_span: Option<Range<usize>>,
+}
+
+/// Reads one source.
+pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> NamedSource<'a> {
+    let kind = kind(section, &keys::SOURCE, "source");
+    let codec = section.codec("decoding", "decoding.").unwrap_or_default();
+    let framing = section.framing();
+    if framing == Framing::Bytes {
+        let why = if codec == Codec::Json {
+            Some("`bytes` makes the whole stream one text record, and `decoding.codec` says `json`")
+        } else if kind == Some("file") {
+            Some("`bytes` makes the whole stream one record, and a followed file has no end")
+        } else {
+            None
+        };
+        if let (Some(why), Some(text)) = (why, section.table("framing", "framing.").and_then(|f| f.string("method"))) {
+            section.report.add(Problem::at(&text.span, why).help("use another `framing.method`"));
+        }
+    }
+    let max_record_bytes = section.whole(&keys::MAX_RECORD_BYTES);
+    let address =
+        (kind == Some("tcp")).then(|| section.filled_string("address", r#"address = "127.0.0.1:5170""#)).flatten();
+    let address_span = address.as_ref().map(|address| address.span.clone());
+    let kind_value = match kind {
+        Some("stdin") => Some(SourceKind::Stdin),
+        Some("file") => Some(SourceKind::File(file(section, base))),
+        Some("tcp") => tcp(section, address).map(SourceKind::Tcp),
+        _ => None,
+    };
+    let source = kind_value.map(|kind| Source { name: name.text.to_owned(), framing, codec, max_record_bytes, kind });
+    NamedSource { name, kind, source, address_span }
+}
+
+fn file(section: &Section<'_>, base: &Path) -> FileSource {
+    let include = section.filled_strings("include", r#"include = ["/var/log/app/*.log"]"#);
+    let exclude = section.strings("exclude");
+    FileSource {
+        include: section.globs("include", &include, base),
+        exclude: section.globs("exclude", &exclude, base),
+        read_from_end: section.word("read_from", &[("beginning", false), ("end", true)]).unwrap_or(false),
+        glob_interval: section.seconds(&keys::GLOB_INTERVAL),
+        poll_interval: section.seconds(&keys::POLL_INTERVAL),
+        rotate_wait: section.seconds(&keys::ROTATE_WAIT),
+        checkpoint_interval: section.seconds(&keys::CHECKPOINT_INTERVAL),
+        max_open_files: section.whole(&keys::MAX_OPEN_FILES),
+    }
+}
+
+fn tcp(section: &Section<'_>, address: Option<Text<'_>>) -> Option<TcpSource> {
+    let max_connections = section.whole(&keys::MAX_CONNECTIONS);
+    let address = section.listen_address("address", &address?)?;
+    Some(TcpSource { address, max_connections })
+}
+
+/// Reads `type`, and reports each key that does not belong to it.
+pub(super) fn kind(section: &Section<'_>, kinds: &Kinds, what: &str) -> Option<&'static str> {
+    let names: Vec<&'static str> = kinds.of.iter().map(|(name, _)| *name).collect();
+    section.require("type", &format!(r#"type = "{}""#, names[0]));
+    let words: Vec<(&str, &'static str)> = names.iter().map(|name| (*name, *name)).collect();
+    let kind = section.word("type", &words);
+    let of_kind = |kind: &str| kinds.of.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, keys)| *keys);
+    match kind {
+        Some(kind) => section.check_keys(&[kinds.any, of_kind(kind)], |key| {
+            let owners: Vec<&str> = names.iter().copied().filter(|name| of_kind(name).contains(&key)).collect();
+            (!owners.is_empty()).then(|| format!("it is a key of {what}s of type {}", list(&owners, "and")))
+        }),
+        // Which keys belong here is not known.
+        None => {
+            let all: Vec<&[&str]> = [kinds.any].into_iter().chain(kinds.of.iter().map(|(_, keys)| *keys)).collect();
+            section.check_keys(&all, |_| None);
+        }
+    }
+    kind
+}

@@ -1,0 +1,230 @@
+//! Values with a form of their own: paths, globs, addresses, fingerprints, templates, framings.
+
+use super::diagnostics::Problem;
+use super::keys;
+use super::section::{Section, Text};
+use crate::codec::{Codec, Framing};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const DELIMITER_EXAMPLE: &str = r#"framing.character_delimited.delimiter = "|""#;
+
+#[derive(Clone, Copy)]
+enum Method {
+    /// It needs a delimiter.
+    CharacterDelimited,
+    Other(Framing),
+}
+
+const METHODS: &[(&str, Method)] = &[
+    ("newline_delimited", Method::Other(Framing::NewlineDelimited)),
+    ("character_delimited", Method::CharacterDelimited),
+    ("length_delimited", Method::Other(Framing::LengthDelimited)),
+    ("octet_counting", Method::Other(Framing::OctetCounting)),
+    ("bytes", Method::Other(Framing::Bytes)),
+];
+
+impl Section<'_> {
+    /// A path; a relative one starts at `base`.
+    pub fn path(&self, key: &str, text: &Text<'_>, base: &Path) -> Option<PathBuf> {
+        self.checked(key, text, path(text.text).map(|path| base.join(path).components().collect()))
+    }
+
+    /// An array of globs; relative ones start at `base`.
+    pub fn globs(&self, key: &str, texts: &[Text<'_>], base: &Path) -> Vec<glob::Pattern> {
+        texts.iter().filter_map(|text| self.checked(key, text, glob(text.text, base))).collect()
+    }
+
+    /// An address to listen on.
+    pub fn listen_address(&self, key: &str, text: &Text<'_>) -> Option<SocketAddr> {
+        let address = text.text.parse().map_err(|_| {
+            Wrong::new("is no IP address and port")
+                .help("for example `127.0.0.1:5170` or `[::1]:5170`; names are not resolved here")
+        });
+        self.checked(key, text, address)
+    }
+
+    /// The host and port of a peer.
+    pub fn peer_address(&self, key: &str, text: &Text<'_>) -> Option<String> {
+        self.checked(key, text, peer_address(text.text).map(|()| text.text.to_owned()))
+    }
+
+    /// `framing.*`
+    pub fn framing(&self) -> Framing {
+        self.try_framing().unwrap_or(Framing::NewlineDelimited)
+    }
+
+    fn try_framing(&self) -> Option<Framing> {
+        let framing = self.table("framing", "framing.")?;
+        framing.check_keys(&[keys::FRAMING], |_| None);
+        let method = framing.word("method", METHODS);
+        let character = framing.table("character_delimited", "framing.character_delimited.");
+        if let Some(character) = &character {
+            character.check_keys(&[keys::CHARACTER_DELIMITED], |_| None);
+            character.require("delimiter", DELIMITER_EXAMPLE);
+        }
+        let delimiter = character.as_ref().and_then(Section::delimiter);
+        match method {
+            Some(Method::CharacterDelimited) => {
+                framing.require("character_delimited", DELIMITER_EXAMPLE);
+                return delimiter.map(Framing::CharacterDelimited);
+            }
+            // A method that is wrong is reported; the delimiter may belong to the one that was meant.
+            None if framing.has("method") => return None,
+            Some(Method::Other(_)) | None => {}
+        }
+        if let Some(character) = character {
+            let message = "`framing.character_delimited` has no effect with this `framing.method`";
+            let help = r#"set `framing.method = "character_delimited"`, or leave it out"#;
+            self.report.add(Problem::at(&character.span, message).help(help));
+        }
+        match method {
+            Some(Method::Other(framing)) => Some(framing),
+            _ => None,
+        }
+    }
+
+    fn delimiter(&self) -> Option<u8> {
+        let text = self.string("delimiter")?;
+        self.checked("delimiter", &text, delimiter(text.text))
+    }
+
+    /// `decoding.codec` or `encoding.codec`
+    pub fn codec(&self, key: &str, prefix: &'static str) -> Option<Codec> {
+        let section = self.table(key, prefix)?;
+        section.check_keys(&[keys::CODEC], |_| None);
+        section.word("codec", &[("text", Codec::Text), ("json", Codec::Json)])
+    }
+
+    /// Reports what is wrong with a value, without the value.
+    pub fn checked<T>(&self, key: &str, text: &Text<'_>, result: Result<T, Wrong>) -> Option<T> {
+        let add = |wrong: Wrong| {
+            let problem = Problem::at(&text.span, format!("{} {}", self.quote(key), wrong.why));
+            self.report.add(match wrong.help {
+                Some(help) => problem.help(help),
+                None => problem,
+            });
+        };
+        result.map_err(add).ok()
+    }
+}
+
+/// Why a value is refused, to follow the key's name.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    why: String,
+    help: Option<&'static str>,
+}
+
+impl Wrong {
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), help: None }
+    }
+
+    pub fn help(mut self, help: &'static str) -> Self {
+        self.help = Some(help);
+        self
+    }
+}
+
+fn path(text: &str) -> Result<&Path, Wrong> {
+    if text.is_empty() {
+        Err(Wrong::new("is empty"))
+    } else if text.contains('\0') {
+        Err(Wrong::new("holds a NUL, which no path can"))
+    } else if text.starts_with("~/") {
+        Err(Wrong::new("starts with `~`, which is not expanded").help("write the whole path"))
+    } else {
+        Ok(Path::new(text))
+    }
+}
+
+fn glob(text: &str, base: &Path) -> Result<glob::Pattern, Wrong> {
+    path(text)?;
+    let pattern = if text.starts_with('/') {
+        text.to_owned()
+    } else {
+        let base = base.to_str().ok_or_else(|| {
+            Wrong::new("is relative, but the working directory's name is not UTF-8").help("write the whole path")
+        })?;
+        let relative = text.trim_start_matches("./");
+        format!("{}/{relative}", glob::Pattern::escape(base.trim_end_matches('/')))
+    };
+    let pattern =
+        glob::Pattern::new(&pattern).map_err(|error| Wrong::new(format!("is no valid glob: {}", error.msg)))?;
+    if pattern.as_str().ends_with('/') {
+        return Err(Wrong::new("matches directories only").help("end it with the files' names, for example `*.log`"));
+    }
+    Ok(pattern)
+}
+
+fn peer_address(text: &str) -> Result<(), Wrong> {
+    let example = "for example `collector.example:6514`, `192.0.2.1:6514` or `[2001:db8::1]:6514`";
+    if text.contains("://") {
+        return Err(Wrong::new("must be a host and a port, without a scheme").help(example));
+    }
+    let wrong = || Wrong::new("is no host and port").help(example);
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    if !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Err(Wrong::new("needs a port between 1 and 65535 at its end").help(example));
+    }
+    let valid = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(ip) => ip.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            (1..=253).contains(&host.len()) && host.bytes().all(allowed)
+        }
+    };
+    if valid { Ok(()) } else { Err(wrong()) }
+}
+
+fn delimiter(text: &str) -> Result<u8, Wrong> {
+    let &[byte] = text.as_bytes() else {
+        return Err(Wrong::new("must be exactly one byte").help(r#"for example "|" or "\u0000""#));
+    };
+    // RFC 6750 §2.1: the characters of a bearer token.
+    if byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte) {
+        return Err(Wrong::new(
+            "must not be a character of credentials: it would cut them into pieces that nobody finds",
+        )
+        .help(r#"for example "|" or "\u0000""#));
+    }
+    Ok(byte)
+}
+
+/// A digest, in lower case.
+pub(super) fn digest(text: &str) -> Result<String, Wrong> {
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Wrong::new("must hold digests of 32 hex digits")
+            .help("the digest is the last word that `beartrap fingerprint` prints"));
+    }
+    if text.bytes().all(|byte| byte == b'0') {
+        return Err(Wrong::new("holds the digest that stands for every guessable credential")
+            .help("zeros are no fingerprint: all passwords and short tokens would pass"));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// A member name; the engine compares without regard to case, `-` and `_`.
+pub(super) fn field(text: &str) -> Result<String, Wrong> {
+    if text.len() > 128 || text.contains(char::is_control) || text.trim_matches(['-', '_', ' ']).is_empty() {
+        return Err(Wrong::new("must hold names of 1 to 128 bytes with more in them than `-` and `_`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The template around a marker.
+pub(super) fn replacement(text: &str) -> Result<String, Wrong> {
+    let around: Vec<&str> = text.split("{}").collect();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_<>:. -".contains(&byte);
+    if around.len() != 2 {
+        Err(Wrong::new("must hold `{}` exactly once").help("`{}` stands for the marker, for example \"<{}>\""))
+    } else if !around.iter().all(|part| part.bytes().all(allowed)) {
+        Err(Wrong::new("may hold letters, digits and `_<>:. -` around `{}`, nothing else")
+            .help("other characters would break JSON, URLs or quoting in the output"))
+    } else if text.len() > 128 {
+        Err(Wrong::new("must be at most 128 bytes"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
