@@ -219,10 +219,9 @@ pub enum KeyFileError {
 impl std::fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoHome => write!(
-                f,
-                "no home directory to keep a key in; name a key file with --key-file or {KEY_FILE_VARIABLE}"
-            ),
+            Self::NoHome => {
+                write!(f, "no home directory to keep a key in; name a key file with --key-file or {KEY_FILE_VARIABLE}")
+            }
             Self::Missing(path) => write!(
                 f,
                 "no key file {}; make one with `beartrap key new`, or name another with --key-file or \

@@ -76,7 +76,9 @@ fn give_up(undelivered: u64) {
 /// A mistyped subcommand is taken for a file.
 fn error_with_hint(error: &crate::filter::InputError) -> String {
     let missing = error.error.kind() == std::io::ErrorKind::NotFound;
-    let similar = super::pages::subcommands().into_iter().find(|name| missing && strsim::damerau_levenshtein(name, &error.name) <= 2);
+    let similar = super::pages::subcommands()
+        .into_iter()
+        .find(|name| missing && strsim::damerau_levenshtein(name, &error.name) <= 2);
     match similar {
         Some(name) => format!("{error}; there is a subcommand {name}"),
         None => error.to_string(),
@@ -86,8 +88,7 @@ fn error_with_hint(error: &crate::filter::InputError) -> String {
 fn stats(totals: &Totals, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     let speed = totals.bytes_read as f64 / 1e6 / seconds.max(1e-9);
-    let kinds: Vec<_> =
-        Kind::ALL.iter().map(|&kind| format!("{} {}", totals.findings.of(kind), kind.name())).collect();
+    let kinds: Vec<_> = Kind::ALL.iter().map(|&kind| format!("{} {}", totals.findings.of(kind), kind.name())).collect();
     format!(
         "{} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.1} MB/s",
         totals.lines,

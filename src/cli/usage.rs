@@ -7,7 +7,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// The whole text for a command line that clap refused.
 pub(super) fn render(error: &Error) -> String {
     let mut text = format!("beartrap: {}\n", summary(error));
-    for (kind, label) in [(ContextKind::SuggestedArg, "similar option"), (ContextKind::ValidSubcommand, "subcommands")] {
+    for (kind, label) in [(ContextKind::SuggestedArg, "similar option"), (ContextKind::ValidSubcommand, "subcommands")]
+    {
         if let Some(names) = names(error, kind) {
             text += &format!("  {label}: {names}\n");
         }

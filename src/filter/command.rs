@@ -176,6 +176,7 @@ fn forward(number: i32, alive: &Mutex<Option<Pid>>) {
 }
 
 fn in_foreground() -> bool {
-    std::fs::File::open("/dev/tty")
-        .is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp()))
+    std::fs::File::open("/dev/tty").is_ok_and(|terminal| {
+        rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+    })
 }

@@ -23,6 +23,7 @@ use crate::codec::Codec;
 use crate::redact::{Carry, Redaction};
 use engine::Engine;
 use relay::{End, RelayError};
+use std::os::fd::AsFd;
 
 /// What the filter does.
 pub struct Filter<'a> {
@@ -58,6 +59,9 @@ impl Filter<'_> {
     /// When the output can't be written.
     pub fn run(self, totals: &mut Totals, mut complain: impl FnMut(InputError)) -> Result<FilterEnd, OutputError> {
         let Self { redaction, codec, inputs, output, stop, count_lines } = self;
+        if output.is_pipe() {
+            relay::widen(output.as_fd());
+        }
         let mut carry = Carry::default();
         for input in inputs {
             let name = input.name().to_owned();

@@ -87,12 +87,7 @@ pub(super) fn relay(
 }
 
 /// Returns whether there was still a reader.
-fn write_rest(
-    engine: &mut Engine,
-    output: &Output,
-    stop: &Stop,
-    totals: &mut Totals,
-) -> Result<bool, RelayError> {
+fn write_rest(engine: &mut Engine, output: &Output, stop: &Stop, totals: &mut Totals) -> Result<bool, RelayError> {
     let released = engine.finish().map_err(RelayError::Read)?;
     match output.write(&released) {
         Ok(()) => totals.bytes_written += released.as_bytes().len() as u64,
