@@ -144,7 +144,7 @@ pub fn create(path: &Path) -> Result<(), KeyFileError> {
 
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.0).map_err(at)?;
-    file.write_all(&*key_line(secret)).and_then(|()| file.sync_all()).map_err(at)?;
+    file.write_all(&key_line(secret)).and_then(|()| file.sync_all()).map_err(at)?;
     // A link, not a rename: it fails where a key already is, so that of two first users one wins and both agree.
     match std::fs::hard_link(&temporary.0, path) {
         Ok(()) => {}

@@ -1,8 +1,48 @@
-//! Streaming log redaction: finds JWTs and bearer credentials, replaces each by a keyed fingerprint.
+//! Streaming log redaction: finds JWTs and bearer credentials and replaces each by a keyed fingerprint. Every other byte
+//! stays as it is.
+//!
+//! ```text
+//!  bytes in any pieces ──▶ Redactor ──▶ clean bytes, released as soon as they are decided
+//!                             │
+//!                             └──▶ findings: kind, position, fingerprint; never the credential
+//! ```
+//!
+//! A credential becomes `redacted-<kind>-<key id>-<digest>`. The digest is the same wherever the same credential appears
+//! under the same key, so a responder can follow it through all logs, and whoever reads them can't use it.
+//!
+//! Programs that write their own logs put a [`RedactingWriter`] or, with `tracing`, a [`RedactingMakeWriter`] in front of
+//! their output:
+//!
+//! ```
+//! use beartrap::{KeyRing, Options, Redaction, Redactor};
+//!
+//! let keys = KeyRing::parse(b"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")?;
+//! let redaction = Redaction::new(keys, Options::default())?;
+//! let redacted = Redactor::new(&redaction).redact(b"GET /health 200");
+//! assert_eq!(redacted.clean, b"GET /health 200");
+//! assert!(redacted.findings.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A key is 32 secret bytes; the example's is known to everybody. The modules below are those of the `beartrap` program
+//! and may change with every version.
 
+#[doc(hidden)]
 pub mod agent;
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod codec;
+#[doc(hidden)]
 pub mod filter;
+#[doc(hidden)]
 pub mod key_file;
+#[doc(hidden)]
 pub mod redact;
+mod writer;
+
+pub use redact::{
+    Clean, CleanBlock, Counts, Finding, Fingerprint, Key, KeyError, KeyRing, Kind, Options, Redacted, Redaction,
+    Redactor,
+};
+pub use writer::{RedactingMakeWriter, RedactingWriter};

@@ -28,7 +28,7 @@ Exit codes:
   74  something could not be read or written
   75  stopped with data that was read and not delivered
   78  the configuration or the key is wrong
-  exec ends with the code of its command, 128 + n if signal n ended it, 126 or 127 if it did not start";
+  exec ends with its command's code, 128 + n if signal n ended it, 126 or 127 if it did not start";
 
 /// Replaces JWTs and bearer credentials in log streams by keyed fingerprints and leaves every other byte as it is.
 ///

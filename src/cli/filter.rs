@@ -1,6 +1,6 @@
 //! `beartrap [FILE]...`
 
-use super::args::FilterArgs;
+use super::args::{FilterArgs, LogFormat};
 use super::exit::{Exit, Failure};
 use super::{key, stderr};
 use crate::codec::Codec;
@@ -16,7 +16,7 @@ use tracing::Level;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The filter.
-pub(super) fn run(args: &FilterArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &FilterArgs, log_format: LogFormat) -> Result<ExitCode, Failure> {
     let inputs = inputs(&args.files);
     let redaction = key::redaction(&args.key, args.replacement.clone())?;
     let output = match &args.output {
@@ -37,7 +37,11 @@ pub(super) fn run(args: &FilterArgs) -> Result<ExitCode, Failure> {
         stderr::report(Level::ERROR, &error_with_hint(&error));
     });
     if args.stats {
-        stderr::print(&format!("beartrap: {}\n", stats(&totals, started.elapsed())));
+        let seconds = started.elapsed().as_secs_f64();
+        stderr::print(&match log_format {
+            LogFormat::Text => stats_text(&totals, seconds),
+            LogFormat::Json => stats_json(&totals, seconds),
+        });
     }
     match end.map_err(output_failure)? {
         FilterEnd::Stopped => {
@@ -69,6 +73,10 @@ fn output_failure(error: OutputError) -> Failure {
 
 /// The output is stuck and the grace time is over; a blocked write can't be called back, so the process ends here.
 fn give_up(undelivered: u64) {
+    if undelivered == 0 {
+        // It waits for the writer of a FIFO; nothing is lost by ending here.
+        std::process::exit(Exit::Done as i32);
+    }
     stderr::report_unless_blocked(&format!("stopped with {undelivered} bytes read and not written"));
     std::process::exit(Exit::Undelivered as i32);
 }
@@ -85,16 +93,28 @@ fn error_with_hint(error: &crate::filter::InputError) -> String {
     }
 }
 
-fn stats(totals: &Totals, elapsed: Duration) -> String {
-    let seconds = elapsed.as_secs_f64();
+fn stats_text(totals: &Totals, seconds: f64) -> String {
     let speed = totals.bytes_read as f64 / 1e6 / seconds.max(1e-9);
     let kinds: Vec<_> = Kind::ALL.iter().map(|&kind| format!("{} {}", totals.findings.of(kind), kind.name())).collect();
     format!(
-        "{} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.1} MB/s",
+        "beartrap: {} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.1} MB/s\n",
         totals.lines,
         totals.bytes_read,
         totals.bytes_written,
         totals.findings.total(),
         kinds.join(", ")
     )
+}
+
+fn stats_json(totals: &Totals, seconds: f64) -> String {
+    let findings: serde_json::Map<_, _> =
+        Kind::ALL.iter().map(|&kind| (kind.name().to_owned(), totals.findings.of(kind).into())).collect();
+    let stats = serde_json::json!({
+        "lines": totals.lines,
+        "bytes_read": totals.bytes_read,
+        "bytes_written": totals.bytes_written,
+        "findings": findings,
+        "seconds": seconds,
+    });
+    format!("{stats}\n")
 }

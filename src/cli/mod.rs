@@ -76,7 +76,7 @@ fn run(typed: Typed, core_limit: Option<u64>) -> ExitCode {
     logging::set_up(&global, level);
     let color = logging::in_color(global.color);
     let ended = match command {
-        None => filter::run(&filter),
+        None => filter::run(&filter, global.log_format),
         Some(Subcommands::Run(args)) => run::run(&args, color),
         Some(Subcommands::Exec(args)) => exec::run(&args, core_limit),
         Some(Subcommands::Validate(args)) => validate::run(&args, color),

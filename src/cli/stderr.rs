@@ -36,7 +36,11 @@ pub(super) fn report(level: Level, message: &str) {
     if stderr.json {
         // The log's writer takes the lock itself.
         drop(stderr);
-        if level == Level::ERROR { tracing::error!("{message}") } else { tracing::warn!("{message}") }
+        if level == Level::ERROR {
+            tracing::error!(target: "beartrap", "{message}")
+        } else {
+            tracing::warn!(target: "beartrap", "{message}")
+        }
     } else {
         stderr.write_redacted(format!("beartrap: {message}\n").as_bytes());
     }

@@ -80,7 +80,7 @@ pub(super) fn relay(
         }
         stop.wrote_all_but(engine.pending());
     };
-    if end == End::Stopped && !source.may_have_last_words() {
+    if end == End::Stopped && source.is_always_ready() {
         return Ok(end);
     }
     Ok(if write_rest(engine, output, stop, totals)? { end } else { End::ReaderGone })

@@ -151,3 +151,106 @@ pub(super) fn ignored_signals() -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Codec;
+    use crate::filter::{Filter, Input, Output, Totals};
+    use crate::redact::{KeyRing, Options, Redaction};
+    use std::io::Write;
+    use std::process::{Child, Command, Stdio};
+
+    const CHILD: &str = "BEARTRAP_TEST_STOP";
+    const GRACE: Duration = Duration::from_millis(200);
+
+    /// Runs a test again in a process of its own, as a filter with a short grace time: signals go to whole processes.
+    fn start(test: &str, output: &std::path::Path) -> Child {
+        let name = format!("filter::stop::tests::{test}");
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &name, "--nocapture", "--test-threads=1"])
+            .env(CHILD, output)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// In the child: filters, and ends the process with a code that says how it went.
+    fn be_the_child() {
+        let Some(output) = std::env::var_os(CHILD) else { return };
+        let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), Options::default()).unwrap();
+        let inputs = vec![Input::Stdin];
+        let output = Output::create(output.as_ref(), &inputs).unwrap();
+        let stop = Stop::at_signals(GRACE, |undelivered| {
+            eprintln!("{undelivered} undelivered");
+            std::process::exit(if undelivered > 0 { 75 } else { 1 });
+        });
+        let stop = stop.unwrap();
+        let filter = Filter { redaction: &redaction, codec: Codec::Text, inputs, output, stop, count_lines: false };
+        let end = filter.run(&mut Totals::default(), |error| panic!("{error}"));
+        std::process::exit(if end.is_ok() { 0 } else { 1 });
+    }
+
+    fn terminate(child: &Child) {
+        let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    #[test]
+    fn the_grace_time_ends_an_input_that_does_not_end() {
+        be_the_child();
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out");
+        let mut child = start("the_grace_time_ends_an_input_that_does_not_end", &output);
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"half a line").unwrap();
+        wait_until(|| std::fs::read(&output).is_ok_and(|written| written == b"half a line"));
+        terminate(&child);
+        let began = Instant::now();
+        // The other end stays open, as that of a service that hangs.
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(began.elapsed() >= GRACE);
+        drop(stdin);
+    }
+
+    #[test]
+    fn the_grace_time_ends_an_input_that_never_falls_silent() {
+        be_the_child();
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out");
+        let mut child = start("the_grace_time_ends_an_input_that_never_falls_silent", &output);
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || while stdin.write_all(b"again and again\n").is_ok() {});
+        wait_until(|| std::fs::metadata(&output).is_ok_and(|metadata| metadata.len() > 0));
+        terminate(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn a_stuck_output_ends_with_the_count_of_what_is_lost() {
+        be_the_child();
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("fifo");
+        assert!(Command::new("mkfifo").arg(&output).status().unwrap().success());
+        let mut child = start("a_stuck_output_ends_with_the_count_of_what_is_lost", &output);
+        // A reader that never reads.
+        let reader = std::fs::File::open(&output).unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Some of the input stays in the pipe; all that matters is that the output is full.
+        let writer = std::thread::spawn(move || while stdin.write_all(&[b'\n'; 4096]).is_ok() {});
+        wait_until(|| rustix::io::ioctl_fionread(&reader).is_ok_and(|held| held > 0));
+        terminate(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(75));
+        writer.join().unwrap();
+    }
+
+    fn wait_until(condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !condition() {
+            assert!(Instant::now() < deadline, "it never comes true");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The program as a user sees it: real processes, pipes, files and signals.
+
+mod exec;
+mod filter;
+mod keys;
+mod pages;
+mod signals;
+mod support;
