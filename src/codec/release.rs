@@ -28,7 +28,8 @@ impl Release {
     }
 
     pub fn whole_records(delimiter: Option<u8>, record_bytes_max: usize) -> Self {
-        Self { record_bytes_max: Some(record_bytes_max.max(1)), ..Self::at_once(delimiter) }
+        // The upper end keeps sums with it from overflowing.
+        Self { record_bytes_max: Some(record_bytes_max.clamp(1, usize::MAX / 2)), ..Self::at_once(delimiter) }
     }
 
     pub fn holds_records_back(&self) -> bool {

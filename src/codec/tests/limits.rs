@@ -63,3 +63,14 @@ fn an_announcement_alone_costs_nothing() {
     assert_eq!(stream.finish(&mut block), Err(FramingError::Truncated));
     assert_eq!((block.as_bytes(), block.record_ends()), (&b"x"[..], &[1][..]));
 }
+
+#[test]
+fn no_limit_at_all_is_a_limit_too() {
+    for max in [0, usize::MAX] {
+        let mut stream = stream(Framing::NewlineDelimited, Codec::Json, max, true);
+        let mut block = CleanBlock::new();
+        stream.push(b"{}\n[", &mut block).expect("framed");
+        stream.finish(&mut block).expect("framed");
+        assert_eq!(block.as_bytes(), if max == 0 { &b"{\n}\n[\n"[..] } else { b"{}\n[\n" });
+    }
+}
