@@ -2,6 +2,7 @@
 
 mod support;
 
+use beartrap::codec::{Codec, Decoding, Framing, RecordStream};
 use beartrap::redact::{CleanBlock, Redaction, Redactor};
 use support::{Ready, corpus, mask_markers, redaction};
 
@@ -96,4 +97,48 @@ fn cases_in_a_row_do_not_change_each_other() {
     }
     assert_eq!(show(&pushed(&redaction, input.chunks(4096))), show(&expected));
     assert_eq!(show(&filled(&redaction, input.chunks(4097))), show(&expected));
+}
+
+/// One record through codec `json`, in pieces.
+fn json_record(redaction: &Redaction, record: &[u8], piece: usize) -> Vec<u8> {
+    let decoding = Decoding {
+        framing: Framing::NewlineDelimited,
+        codec: Codec::Json,
+        max_record_bytes: 1 << 20,
+        whole_records: false,
+    };
+    let mut stream = RecordStream::new(redaction, decoding);
+    let mut out = CleanBlock::new();
+    for piece in record.chunks(piece) {
+        stream.push(piece, &mut out).expect("newlines frame everything");
+    }
+    stream.finish(&mut out).expect("newlines frame everything");
+    out.as_bytes().to_vec()
+}
+
+#[test]
+fn inside_json_the_same_credentials_get_the_same_markers() {
+    let redaction = redaction();
+    let mut failures = Vec::new();
+    for case in corpus() {
+        let Ok(text) = std::str::from_utf8(&case.input) else { continue };
+        let expected = whole(&redaction, &case.input);
+        let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let literal = serde_json::to_string(text).expect("a string is JSON");
+        for (how, literal) in [("plain", literal), ("every character escaped", format!("\"{escaped}\""))] {
+            let record = format!("{{\"n\": 1e999, \"message\": {literal}, \"z\":[null]}}\n");
+            let output = json_record(&redaction, record.as_bytes(), 5);
+            let message: Option<String> = serde_json::from_slice::<Record>(&output).ok().map(|record| record.message);
+            if message.as_deref().map(str::as_bytes) != Some(&expected) {
+                let shown = [show(&output), show(&expected)];
+                failures.push(format!("{} ({how})\n  output   {}\n  expected {}", case.name, shown[0], shown[1]));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} cases fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[derive(serde::Deserialize)]
+struct Record {
+    message: String,
 }

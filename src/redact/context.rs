@@ -3,6 +3,7 @@
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::names::{Class, is_name_byte};
+use super::scan::Carry;
 use super::value::{Grammar, Quote, Trust};
 
 /// More blanks than this separate nothing.
@@ -27,7 +28,7 @@ pub(super) enum Lead {
     /// The line ends where the credential should stand: it may be folded into the next one (RFC 9112 §5.2).
     Folded {
         next_line: usize,
-        kind: Kind,
+        carry: Carry,
     },
     /// The members of a cookie header begin here.
     Cookies {
@@ -177,7 +178,10 @@ impl Scheme {
 
     fn lead(self, cursor: Cursor<'_>, trust: Trust) -> Result<Lead, More> {
         match self.gap {
-            Gap::LineEnd { next_line } => return Ok(Lead::Folded { next_line, kind: self.kind }),
+            Gap::LineEnd { next_line } => {
+                let carry = if trust == Trust::Named { Carry::Header(self.kind) } else { Carry::Bearer };
+                return Ok(Lead::Folded { next_line, carry });
+            }
             _ if is_auth_param(&cursor)? => return Ok(Lead::Nothing),
             _ => {}
         }
@@ -233,7 +237,11 @@ impl Gap {
         if bracket {
             cursor.at += 1;
         }
-        let _ = quote(cursor)?;
+        let quoted = quote(cursor)?.is_some() || eat_numbered_quote(cursor)?;
+        // Python's pprint ends a string behind the scheme and goes on with another one in the next line.
+        if quoted && let Some(next_line) = line_end(cursor)? {
+            return Ok(Some(Gap::LineEnd { next_line }));
+        }
         Ok(Some(if loose || bracket { Gap::Loose } else { Gap::Blank }))
     }
 }
@@ -274,7 +282,7 @@ fn is_auth_param(at: &Cursor<'_>) -> Result<bool, More> {
     }
     let name = &at.rest()[..len];
     let mut value = at.advanced(len + 1);
-    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some())
+    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_numbered_quote(&mut value)?)
 }
 
 impl Separator {
@@ -287,7 +295,8 @@ impl Separator {
     fn read_to(cursor: &mut Cursor<'_>, pair: bool) -> Result<Option<Self>, More> {
         let blanks_before = cursor.skip_blanks(BLANKS_MAX)?;
         let key_quote = quote(cursor)?;
-        let key_closed = key_quote.is_some() || cursor.eat(b"&quot;")? || cursor.eat(b"]")?;
+        let key_closed =
+            key_quote.is_some() || eat_numbered_quote(cursor)? || cursor.eat(b"&quot;")? || cursor.eat(b"]")?;
         let blanks_before = blanks_before + cursor.skip_blanks(BLANKS_MAX)?;
         let Some(unit) = cursor.unit()? else { return Ok(None) };
         let operator = match unit.byte {
@@ -327,10 +336,13 @@ impl Separator {
                     self.bracket = true;
                     cursor.at += 1;
                 }
+                // Rust's and Java's optional values.
                 Some(b'S') if cursor.eat(b"some(")? => self.bracket = true,
+                Some(b'O') if cursor.eat(b"optional[")? => self.bracket = true,
                 // Python's `b'…'`.
                 Some(b'b' | b'u') if matches!(cursor.peek_at(1)?, Some(b'"' | b'\'')) => cursor.at += 1,
                 Some(b'&') if cursor.eat(b"&quot;")? => {}
+                Some(b'\\') if eat_numbered_quote(cursor)? => {}
                 Some(b' ' | b'\t' | 0x1b) if self.bracket && cursor.skip_blanks(BLANKS_MAX)? > 0 => {}
                 _ => break,
             }
@@ -340,8 +352,31 @@ impl Separator {
     }
 }
 
+/// Begins a text that is a whole value of a member: all of it is the credential, but for the scheme word.
+pub(super) fn member(value: &Cursor<'_>, class: Class, beside: bool) -> Result<Lead, More> {
+    let trust = match class {
+        Class::Authorization | Class::Credential if beside => Trust::Random,
+        Class::Authorization | Class::Credential => Trust::Member,
+        Class::Token => Trust::Random,
+        Class::Code => Trust::Code,
+        Class::Cookie => return Ok(Lead::Cookies { at: value.at, quote: None }),
+    };
+    let mut cursor = *value;
+    // A string in the string.
+    let grammar = quote(&mut cursor)?.map_or(Grammar::Whole, Grammar::Quoted);
+    let begin = cursor;
+    let (kind, trust) = match Scheme::read(&mut cursor)? {
+        Some(Scheme { kind, gap: Gap::Blank }) => (kind, if beside { Trust::Named } else { trust }),
+        _ => {
+            cursor = begin;
+            (Kind::Token, trust)
+        }
+    };
+    Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind, requote: None }))
+}
+
 /// Steps over a quotation mark and the backslashes before it.
-fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
+pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
     let backslashes = cursor.backslashes()?;
     match cursor.peek_at(backslashes)? {
         Some(byte @ (b'"' | b'\'' | b'`')) => {
@@ -350,4 +385,15 @@ fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
         }
         _ => Ok(None),
     }
+}
+
+/// Steps over a quotation mark that is written as a number, as nginx does: `\x22`.
+fn eat_numbered_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    let backslashes = cursor.backslashes()?;
+    let mut number = cursor.advanced(backslashes);
+    let found = backslashes > 0 && (number.eat(b"x22")? || number.eat(b"x27")?);
+    if found {
+        *cursor = number;
+    }
+    Ok(found)
 }

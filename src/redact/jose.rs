@@ -179,7 +179,7 @@ impl Body {
             let (len, glued) = match self.glued_token(cursor, run, memo) {
                 Glue::None => (run, false),
                 Glue::At(offset) => (offset, true),
-                Glue::Undecided(offset) if offset == 0 => return Err(More),
+                Glue::Undecided(0) => return Err(More),
                 Glue::Undecided(offset) => (offset, false),
             };
             self.take(&rest[..len]);

@@ -1,5 +1,6 @@
 //! Recognising markers in the input: a marker is clean, and redacting twice changes nothing.
 
+use super::Fingerprint;
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::fingerprint::MARKER_PREFIX;
@@ -55,6 +56,13 @@ pub(super) struct Template {
 }
 
 impl Template {
+    /// Appends a marker.
+    pub fn write(&self, fingerprint: &Fingerprint, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.prefix);
+        fingerprint.write_marker(out);
+        out.extend_from_slice(&self.suffix);
+    }
+
     /// The first byte of every marker.
     pub fn first(&self) -> u8 {
         self.prefix.first().copied().unwrap_or(MARKER_PREFIX[0])

@@ -17,6 +17,7 @@ mod redaction;
 mod redactor;
 mod scan;
 mod value;
+mod whole;
 mod word;
 
 pub use block::{Clean, CleanBlock};
@@ -26,3 +27,4 @@ pub use key::{Key, KeyError, KeyRing};
 pub use redaction::{Options, Redaction};
 pub use redactor::{Redacted, Redactor};
 pub use scan::Carry;
+pub(crate) use whole::{Member, Replacement};

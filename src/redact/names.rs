@@ -70,7 +70,7 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if known.any(|name| ends_with_word(text, name, Boundary::Word)) {
         return Some(Class::Credential);
     }
-    if ends_with_word(text, b"token", Boundary::Whole) {
+    if ends_with_word(text, b"token", Boundary::Whole) || is_token_variable(text) {
         return Some(Class::Token);
     }
     let codes: [&[u8]; 4] = [b"code", b"authcode", b"authorizationcode", b"devicecode"];
@@ -78,6 +78,15 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
         return Some(Class::Code);
     }
     ends_with_word(text, b"cookie", Boundary::Any).then_some(Class::Cookie)
+}
+
+/// `GITHUB_TOKEN`: an environment variable, but for those that guard forms or turn pages.
+fn is_token_variable(text: &[u8]) -> bool {
+    let start = text.iter().rposition(|byte| !matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')).map_or(0, |at| at + 1);
+    let Some(prefix) = text[start..].strip_suffix(b"_TOKEN") else { return false };
+    let last = prefix.rsplit(|&byte| byte == b'_').next().unwrap_or_default();
+    const OTHER: [&[u8]; 7] = [b"", b"CSRF", b"XSRF", b"NEXT", b"PAGE", b"CONTINUATION", b"SYNC"];
+    !OTHER.contains(&last)
 }
 
 /// What may stand before a name.

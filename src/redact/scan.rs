@@ -22,7 +22,9 @@ pub enum Carry {
     #[default]
     None,
     /// An authorization header's line ended behind the scheme; its credential may be folded into the next line.
-    Scheme(Kind),
+    Header(Kind),
+    /// A line ended behind `Bearer` that belongs to no header.
+    Bearer,
     /// A cookie header's line ended behind a `;`.
     Cookies,
 }
@@ -33,7 +35,8 @@ impl Carry {
         match self {
             Carry::None => 0,
             Carry::Cookies => 1,
-            Carry::Scheme(kind) => 2 + kind as u8,
+            Carry::Bearer => 2,
+            Carry::Header(kind) => 3 + kind as u8,
         }
     }
 
@@ -42,7 +45,8 @@ impl Carry {
         match code {
             0 => Some(Carry::None),
             1 => Some(Carry::Cookies),
-            code => Kind::ALL.get(usize::from(code) - 2).map(|&kind| Carry::Scheme(kind)),
+            2 => Some(Carry::Bearer),
+            code => Kind::ALL.get(usize::from(code) - 3).map(|&kind| Carry::Header(kind)),
         }
     }
 }
@@ -93,6 +97,8 @@ pub(super) struct Scan {
     /// The next line continues a header if it begins with a blank.
     fold: Option<(u64, Carry)>,
     cookies: Option<Cookies>,
+    /// The text is the value of a member of this class, and nothing of it is decided yet.
+    member: Option<(Class, bool)>,
     memo: Memo,
 }
 
@@ -122,6 +128,7 @@ struct Cookies {
 }
 
 /// What a decision comes to.
+#[allow(clippy::large_enum_variant, reason = "it lives for one call")]
 enum Decision {
     Nothing,
     Start {
@@ -136,7 +143,7 @@ enum Decision {
     },
     Folded {
         next_line: usize,
-        kind: Kind,
+        carry: Carry,
     },
     Cookies {
         at: usize,
@@ -154,6 +161,7 @@ impl Scan {
             rest: None,
             fold: None,
             cookies: None,
+            member: None,
             memo: Memo::default(),
         }
     }
@@ -161,6 +169,11 @@ impl Scan {
     /// Where a whole text is scanned as one value.
     pub fn of_value(grammar: Grammar, kind: Kind) -> Self {
         Self { rest: Some((grammar, kind)), ..Self::new(0) }
+    }
+
+    /// Where a whole text is the value of a member, or only stands beside its name.
+    pub fn of_member(class: Class, beside: bool) -> Self {
+        Self { member: Some((class, beside)), ..Self::new(0) }
     }
 
     /// The first position that is not released yet.
@@ -221,6 +234,11 @@ impl Scan {
                 Err(More) => false,
             };
         }
+        if let Some((class, beside)) = self.member.take() {
+            let decision =
+                context::member(&self.at(window, 0), class, beside).and_then(|lead| self.lead(shared, window, lead));
+            return self.settle(decision, window, out, 0, 0);
+        }
         let from = window.index(self.search);
         let (anchor, event) = self.next_event(shared, window, from);
         if let Some(at) = event {
@@ -276,9 +294,9 @@ impl Scan {
                 self.search = self.cursor;
                 self.rest = Some((grammar, kind));
             }
-            Decision::Folded { next_line, kind } => {
+            Decision::Folded { next_line, carry } => {
                 self.search = window.position(next_line);
-                self.fold = Some((self.search, Carry::Scheme(kind)));
+                self.fold = Some((self.search, carry));
             }
             Decision::Cookies { at, quote } => {
                 self.search = window.position(at);
@@ -358,10 +376,14 @@ impl Scan {
             // RFC 9112 §5.2: a line that begins with a blank continues the header.
             let folded = position >= self.search && cursor.skip_blanks(LOOKBACK_LEN)? > 0;
             self.fold = None;
+            let (kind, trust) = match carry {
+                Carry::Header(kind) => (kind, Trust::Named),
+                _ => (Kind::Token, Trust::Scheme),
+            };
             match carry {
-                Carry::Scheme(kind) if folded => {
-                    let place =
-                        Place { at: cursor.at, grammar: Grammar::Token, trust: Trust::Named, kind, requote: None };
+                Carry::Header(_) | Carry::Bearer if folded => {
+                    context::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
+                    let place = Place { at: cursor.at, grammar: Grammar::Token, trust, kind, requote: None };
                     return self.decide(shared, window, place).inspect_err(|_| self.fold = Some((position, carry)));
                 }
                 Carry::Cookies if folded => {
@@ -447,10 +469,14 @@ impl Scan {
                 None => Lead::Nothing,
             },
         };
+        self.lead(shared, window, lead)
+    }
+
+    fn lead(&mut self, shared: &Shared, window: Window<'_>, lead: Lead) -> Result<Decision, More> {
         match lead {
             Lead::Nothing => Ok(Decision::Nothing),
             Lead::Value(place) => self.decide(shared, window, place),
-            Lead::Folded { next_line, kind } => Ok(Decision::Folded { next_line, kind }),
+            Lead::Folded { next_line, carry } => Ok(Decision::Folded { next_line, carry }),
             Lead::Cookies { at, quote } => Ok(Decision::Cookies { at, quote }),
         }
     }
@@ -565,12 +591,11 @@ impl Active {
             return;
         }
         write_quote(self.requote, &mut out.bytes);
-        out.bytes.extend_from_slice(&shared.template.prefix);
-        fingerprint.write_marker(&mut out.bytes);
-        out.bytes.extend_from_slice(&shared.template.suffix);
+        shared.template.write(&fingerprint, &mut out.bytes);
         write_quote(self.requote, &mut out.bytes);
         out.counts.count(self.kind);
-        out.findings.push(Finding { offset: self.start, len: end - self.start, fingerprint, complete });
+        let (offset, len) = (self.start, end - self.start);
+        out.findings.push(Finding { offset, len, fingerprint, complete, requote: self.requote });
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Quote {
 /// How much a context proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
+    /// The value of a member that holds nothing else: a sentence too.
+    Member,
     /// Whatever stands there is a credential, unless it is a placeholder.
     Named,
     /// It must not look like a word; a number must be long.
@@ -195,11 +197,12 @@ impl Sample {
         if text.iter().any(|byte| byte.is_ascii_whitespace()) {
             // Only a quoted string has blanks: a sentence is none.
             let mut pieces = text.split(|byte| byte.is_ascii_whitespace()).filter(|piece| !piece.is_empty());
-            return trust == Trust::Named && pieces.any(|piece| shape(piece) == Shape::Random);
+            return trust == Trust::Member
+                || trust == Trust::Named && pieces.any(|piece| shape(piece) == Shape::Random);
         }
         let shape = if self.whole { shape(text) } else { Shape::Random };
         match trust {
-            Trust::Named => true,
+            Trust::Member | Trust::Named => true,
             Trust::Scheme => match shape {
                 Shape::Word => false,
                 Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
