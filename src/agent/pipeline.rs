@@ -18,10 +18,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+
+/// The kernel shortens it to `net.core.somaxconn`.
+const LISTEN_QUEUE: u32 = 4096;
 
 /// When the time is over, sources may still note how far their sinks have come.
 const LAST_NOTES: Duration = Duration::from_millis(300);
@@ -73,7 +76,7 @@ impl Agent {
             listeners.push(match &source.kind {
                 SourceKind::Tcp(tcp) => {
                     let failed = |error| Failure::source(&source.name, tcp.address, error);
-                    Some(TcpListener::bind(tcp.address).await.map_err(failed)?)
+                    Some(listen(tcp.address).map_err(failed)?)
                 }
                 SourceKind::File(_) => {
                     let error = io::Error::new(io::ErrorKind::Unsupported, "file sources are not in this build");
@@ -327,6 +330,15 @@ impl Running {
             (false, None) => Outcome::Done,
         }
     }
+}
+
+/// Binds with a listen queue that is long enough for connections over `max_connections` to wait in.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of an earlier run that linger in TIME-WAIT are no reason not to start.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE)
 }
 
 /// Whether pieces of records may leave: only a single stream to a single stream, framed alike, where neither another
