@@ -1,3 +1,37 @@
 //! The agent: sources, sinks, and the pipeline between them.
+//!
+//! ```text
+//! source ─ Stream (records, redaction) ─ Outlet ═╦═ queue ─ sink
+//!    ▲                                           ╚═ queue ─ sink
+//!    └──────────────── Receipt ◀──────────────── Delivery::acknowledge
+//! ```
+//!
+//! Sources and sinks are tasks. A block goes from a source to all its sinks, in order; each sink acknowledges it when
+//! it is durable there. All queues are bounded in bytes, and a source reads no further while one is full.
+
+mod append_file;
+mod backoff;
+mod batch;
 pub mod config;
+mod control;
+mod counters;
+mod failure;
+mod file_sink;
+mod limits;
 mod outlet;
+mod pipeline;
+mod queue;
+mod sink;
+mod source;
+mod stdin_source;
+mod stdout_sink;
+mod stop;
+mod sys;
+mod tcp_sink;
+mod tcp_source;
+mod window;
+
+pub use control::{Control, Controller};
+pub use failure::Failure;
+pub use limits::{Limit, Limits};
+pub use pipeline::{Agent, Outcome};

@@ -1,23 +1,33 @@
 //! From a source to its sinks: ordered hand-over of blocks, and the acknowledgements back.
 
+use super::counters::SinkCounters;
+use super::queue::Feed;
 use crate::redact::CleanBlock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 /// One block on its way to one sink. Dropping it without [`acknowledge`](Self::acknowledge) means: not delivered.
 #[derive(Debug)]
 pub(super) struct Delivery {
     pub block: Arc<CleanBlock>,
     open: Arc<Open>,
+    counters: Arc<SinkCounters>,
+    /// The block's place in the sink's queue. It is free again when the block is delivered.
+    pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
 impl Delivery {
-    /// The sink's word that the block is durable (or that dropping it was the user's choice and is counted).
+    /// The sink's word that the block is durable.
     pub fn acknowledge(self) {
-        if self.open.sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.open.done.notify_waiters();
-        }
+        self.counters.delivered.add(1, self.block.len() as u64);
+        self.open.close_one();
+    }
+
+    /// Gives the block up because that is what the user chose for a full sink.
+    pub(super) fn drop_by_choice(self) {
+        self.counters.drop_block(&self.block);
+        self.open.close_one();
     }
 }
 
@@ -28,10 +38,18 @@ struct Open {
     done: Notify,
 }
 
+impl Open {
+    fn close_one(&self) {
+        if self.sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.done.notify_waiters();
+        }
+    }
+}
+
 /// A source's end of the pipeline: everything sent here reaches all sinks, in order.
 #[derive(Clone, Debug)]
 pub(super) struct Outlet {
-    sinks: Vec<mpsc::Sender<Delivery>>,
+    feeds: Arc<[Feed]>,
 }
 
 /// A sink has ended; what it had not acknowledged is undelivered.
@@ -39,17 +57,22 @@ pub(super) struct Outlet {
 pub(super) struct Closed;
 
 impl Outlet {
-    pub fn new(sinks: Vec<mpsc::Sender<Delivery>>) -> Self {
-        Self { sinks }
+    pub fn new(feeds: Vec<Feed>) -> Self {
+        Self { feeds: feeds.into() }
     }
 
     /// Hands a block to every sink, waiting while one is full: a blocked sink stops its source for all its sinks.
     pub async fn send(&self, block: CleanBlock) -> Result<Receipt, Closed> {
         let block = Arc::new(block);
-        let open = Arc::new(Open { sinks: AtomicUsize::new(self.sinks.len()), done: Notify::new() });
-        for sink in &self.sinks {
-            let delivery = Delivery { block: block.clone(), open: open.clone() };
-            sink.send(delivery).await.map_err(|_| Closed)?;
+        let open = Arc::new(Open { sinks: AtomicUsize::new(self.feeds.len()), done: Notify::new() });
+        // Counted before any wait, so that what is still waiting when the agent ends is counted as undelivered.
+        for feed in self.feeds.iter() {
+            feed.counters.offered.add(1, block.len() as u64);
+        }
+        for feed in self.feeds.iter() {
+            let delivery =
+                Delivery { block: block.clone(), open: open.clone(), counters: feed.counters.clone(), room: None };
+            feed.put(delivery).await?;
         }
         Ok(Receipt(open))
     }
@@ -59,6 +82,7 @@ impl Outlet {
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Open>);
 
+#[allow(dead_code, reason = "only sources that can be read again, files, wait for receipts")]
 impl Receipt {
     /// Whether every sink has acknowledged the block.
     pub fn is_acknowledged(&self) -> bool {

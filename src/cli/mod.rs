@@ -1,7 +1,6 @@
 //! The command line: one file a subcommand.
 
 mod args;
-mod config_seam;
 mod exec;
 mod exit;
 mod filter;

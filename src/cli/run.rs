@@ -2,15 +2,35 @@
 
 use super::args::ConfigArgs;
 use super::exit::{Exit, Failure};
-use super::{config_seam, key, stderr};
+use super::{key, stderr, validate};
+use crate::agent::{Agent, Controller, Outcome};
 use crate::redact::Redaction;
 use std::process::ExitCode;
 
-/// Runs the agent with a configuration and a key that exist.
+/// Runs the agent with a configuration and a key that exist, until its sources end or a signal ends it.
 pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
-    let config = config_seam::load(&args.config, color)?;
+    let config = validate::load(&args.config, color)?;
     let keys = key::load(config.redact.key_file.as_deref())?;
     let redaction = Redaction::new(keys, config.redact.options.clone()).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
-    config_seam::agent(config, redaction)
+
+    let cannot_start = |error| Failure::new(Exit::Io, format_args!("can't start: {error}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot_start)?;
+    let outcome = runtime.block_on(async {
+        let (controller, control) = Controller::channel();
+        controller.follow_signals().map_err(cannot_start)?;
+        let agent = Agent::bind(config, redaction).await.map_err(Failure::with(Exit::Io))?;
+        Ok(agent.run(control).await)
+    });
+    // A read of standard input that waits for ever would keep the runtime from ending.
+    runtime.shutdown_background();
+    match outcome? {
+        Outcome::Done => Ok(Exit::Done.into()),
+        Outcome::Undelivered { bytes, blocks } => {
+            let message = format!("stopped with {bytes} bytes in {blocks} blocks not delivered");
+            Err(Failure::new(Exit::Undelivered, message))
+        }
+        Outcome::Io(failure) => Err(Failure::new(Exit::Io, failure)),
+        Outcome::Engine => Err(Failure::new(Exit::Engine, "the engine failed; nothing unredacted was written")),
+    }
 }

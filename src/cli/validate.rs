@@ -1,12 +1,20 @@
 //! `beartrap validate --config FILE`
 
 use super::args::ConfigArgs;
-use super::config_seam;
 use super::exit::{Exit, Failure};
+use crate::agent::config::Config;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Checks a configuration with the loader of `run`.
 pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
-    config_seam::load(&args.config, color)?;
+    load(&args.config, color)?;
     Ok(Exit::Done.into())
+}
+
+/// Reads and checks a configuration; the failure's message is every error in it at once.
+pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
+    Config::load(path).map_err(|diagnostics| {
+        Failure::new(Exit::Config, format_args!("the configuration can't be used\n{}", diagnostics.render(color)))
+    })
 }

@@ -1,0 +1,91 @@
+//! How much memory a configuration may take at most.
+
+use super::batch::BATCH_BYTES;
+use super::config::{Config, Sink, SinkKind, Source, SourceKind};
+use super::source::READ_BYTES;
+
+/// What one stream's redactor may hold: its buffer, and the undecided start of a credential.
+const REDACTOR_BYTES: usize = 512 << 10;
+
+/// The memory that a source or sink may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// `source NAME` or `sink NAME`.
+    pub part: String,
+    /// How many streams it has at a time.
+    pub streams: usize,
+    /// What one of them takes at most.
+    pub stream_bytes: usize,
+}
+
+impl Limit {
+    /// What all its streams together take at most.
+    pub fn bytes(&self) -> usize {
+        self.streams.saturating_mul(self.stream_bytes)
+    }
+}
+
+/// The memory limits of all parts, which together are the agent's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits(Vec<Limit>);
+
+impl Limits {
+    /// Adds up what a configuration allows.
+    pub fn of(config: &Config) -> Self {
+        // A block is what one read releases: its input, and a record that it completes.
+        let block_max = |source: &Source| READ_BYTES.saturating_add(source.max_record_bytes);
+        let sources = config.sources.iter().map(|source| {
+            let streams = match &source.kind {
+                SourceKind::Stdin => 1,
+                SourceKind::Tcp(tcp) => tcp.max_connections,
+                SourceKind::File(file) => file.max_open_files,
+            };
+            // What was read, the record that waits to be complete, and the block that waits for room.
+            let stream_bytes = [READ_BYTES, REDACTOR_BYTES, source.max_record_bytes, block_max(source)]
+                .into_iter()
+                .fold(0, usize::saturating_add);
+            Limit { part: format!("source {}", source.name), streams, stream_bytes }
+        });
+        let sinks = config.sinks.iter().map(|sink| {
+            let inputs = config.sources.iter().filter(|source| sink.inputs.contains(&source.name));
+            let block = inputs.map(block_max).max().unwrap_or(0);
+            Limit { part: format!("sink {}", sink.name), streams: 1, stream_bytes: sink_bytes(sink, block) }
+        });
+        Limits(sources.chain(sinks).collect())
+    }
+
+    /// One limit for each source and sink, in the order of the configuration.
+    pub fn parts(&self) -> &[Limit] {
+        &self.0
+    }
+
+    /// The sum.
+    pub fn total_bytes(&self) -> usize {
+        self.0.iter().map(Limit::bytes).fold(0, usize::saturating_add)
+    }
+
+    pub(super) fn log(&self) {
+        for limit in &self.0 {
+            tracing::info!(
+                part = limit.part,
+                streams = limit.streams,
+                stream_bytes = limit.stream_bytes,
+                bytes = limit.bytes(),
+                "memory limit"
+            );
+        }
+        tracing::info!(bytes = self.total_bytes(), "memory limit of all parts");
+    }
+}
+
+fn sink_bytes(sink: &Sink, block: usize) -> usize {
+    // A block over the whole buffer passes alone.
+    let queue = sink.buffer_bytes.max(block);
+    let batch = block.saturating_add(2 * BATCH_BYTES);
+    let retained = match &sink.kind {
+        // Kept, once more while it is sent again, and by whole blocks.
+        SinkKind::Tcp(tcp) if tcp.resend_bytes > 0 => tcp.resend_bytes.saturating_add(block).saturating_mul(2),
+        SinkKind::Tcp(_) | SinkKind::File(_) | SinkKind::Stdout => 0,
+    };
+    queue.saturating_add(batch).saturating_add(retained)
+}

@@ -1,0 +1,364 @@
+//! The agent: binds sources to sinks, runs them, and ends them in order.
+
+use super::append_file::AppendFile;
+use super::config::{Config, Sink, SinkKind, Source, SourceKind, WhenFull};
+use super::control::Control;
+use super::counters::SinkCounters;
+use super::failure::Failure;
+use super::limits::Limits;
+use super::outlet::Outlet;
+use super::queue::{Feed, Intake, queue};
+use super::sink::SinkEnd;
+use super::source::SourceReport;
+use super::stop::Stop;
+use super::{file_sink, stdin_source, stdout_sink, tcp_sink, tcp_source};
+use crate::codec::Framing;
+use crate::redact::{Kind, Redaction};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// The kernel shortens it to `net.core.somaxconn`.
+const LISTEN_QUEUE: u32 = 4096;
+
+/// When the time is over, sources may still note how far their sinks have come.
+const LAST_NOTES: Duration = Duration::from_millis(300);
+
+/// How an agent ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All that was read is delivered, or nobody reads standard output any more.
+    Done,
+    /// The time to stop was over before all was delivered.
+    Undelivered {
+        /// Bytes that were redacted but not delivered, summed over the sinks.
+        bytes: u64,
+        /// The blocks that they are in.
+        blocks: u64,
+    },
+    /// A source or sink failed for good.
+    Io(Failure),
+    /// The engine failed. Nothing that it had not redacted was written.
+    Engine,
+}
+
+/// An agent whose files and listening sockets are open.
+pub struct Agent {
+    config: Config,
+    redaction: Redaction,
+    listeners: Vec<Option<TcpListener>>,
+    files: Vec<Option<AppendFile>>,
+}
+
+impl Agent {
+    /// Opens output files and listening sockets.
+    ///
+    /// # Errors
+    /// Names the first source or sink that can't be opened.
+    pub async fn bind(config: Config, redaction: Redaction) -> Result<Self, Failure> {
+        let mut files = Vec::new();
+        for sink in &config.sinks {
+            files.push(match &sink.kind {
+                SinkKind::File(file) => {
+                    let failed = |error| Failure::sink(&sink.name, file.path.display(), error);
+                    Some(AppendFile::open(&file.path, sink.framing).map_err(failed)?)
+                }
+                SinkKind::Stdout | SinkKind::Tcp(_) => None,
+            });
+        }
+        let mut listeners = Vec::new();
+        for source in &config.sources {
+            listeners.push(match &source.kind {
+                SourceKind::Tcp(tcp) => {
+                    let failed = |error| Failure::source(&source.name, tcp.address, error);
+                    Some(listen(tcp.address).map_err(failed)?)
+                }
+                SourceKind::File(_) => {
+                    let error = io::Error::new(io::ErrorKind::Unsupported, "file sources are not in this build");
+                    return Err(Failure::source(&source.name, "file", error));
+                }
+                SourceKind::Stdin => None,
+            });
+        }
+        Ok(Self { config, redaction, listeners, files })
+    }
+
+    /// Where a TCP source listens: the port too, where the configuration leaves it to the system.
+    pub fn local_addr(&self, source: &str) -> Option<SocketAddr> {
+        let index = self.config.sources.iter().position(|candidate| candidate.name == source)?;
+        self.listeners[index].as_ref()?.local_addr().ok()
+    }
+
+    /// Runs until all sources have ended, a command ends it, or something fails for good.
+    pub async fn run(self, control: Control) -> Outcome {
+        Limits::of(&self.config).log();
+        Running::start(self, &control).run(control).await
+    }
+}
+
+/// What the end of one part means for the rest.
+enum Verdict {
+    GoOn,
+    /// End in order.
+    Drain,
+    /// Nothing can be delivered any more.
+    End,
+}
+
+struct Running {
+    grace: Duration,
+    stop: watch::Sender<Stop>,
+    sources: JoinSet<(String, Result<SourceReport, Failure>)>,
+    sinks: JoinSet<(String, Result<SinkEnd, Failure>)>,
+    counters: Vec<Arc<SinkCounters>>,
+    /// Standard output without a reader; what it did not get counts no more.
+    gone: Option<String>,
+    failure: Option<Failure>,
+    panicked: bool,
+    total: SourceReport,
+}
+
+impl Running {
+    fn start(agent: Agent, control: &Control) -> Self {
+        let Agent { config, redaction, listeners, files } = agent;
+        let mut running = Self {
+            grace: config.shutdown_grace,
+            stop: watch::channel(Stop::Running).0,
+            sources: JoinSet::new(),
+            sinks: JoinSet::new(),
+            counters: Vec::new(),
+            gone: None,
+            failure: None,
+            panicked: false,
+            total: SourceReport::default(),
+        };
+        let mut feeds = Vec::new();
+        for (sink, file) in config.sinks.iter().zip(files) {
+            let (feed, intake) = queue(sink);
+            running.counters.push(intake.counters.clone());
+            feeds.push((sink, feed));
+            running.start_sink(sink.clone(), file, intake, control.reopen.clone());
+        }
+        for (source, listener) in config.sources.iter().zip(listeners) {
+            let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
+            let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect());
+            running.start_source(source.clone(), &config, listener, &redaction, outlet);
+        }
+        running
+    }
+
+    fn start_sink(&mut self, sink: Sink, file: Option<AppendFile>, intake: Intake, reopen: watch::Receiver<u64>) {
+        tracing::info!(sink = sink.name, kind = %sink_place(&sink), buffer_bytes = sink.buffer_bytes, "sink started");
+        self.sinks.spawn(async move {
+            let end = match (&sink.kind, file) {
+                (SinkKind::Stdout, _) => stdout_sink::run(&sink, intake).await,
+                (SinkKind::Tcp(tcp), _) => Ok(tcp_sink::run(&sink, tcp, intake).await),
+                (SinkKind::File(options), Some(file)) => file_sink::run(&sink, options, file, intake, reopen).await,
+                (SinkKind::File(_), None) => unreachable!("bind opens every output file"),
+            };
+            (sink.name, end)
+        });
+    }
+
+    fn start_source(
+        &mut self,
+        source: Source,
+        config: &Config,
+        listener: Option<TcpListener>,
+        redaction: &Redaction,
+        outlet: Outlet,
+    ) {
+        let (stop, grace, redaction) = (self.stop.subscribe(), self.grace, redaction.clone());
+        let name = source.name.clone();
+        match (source.kind.clone(), listener) {
+            (SourceKind::Stdin, _) => {
+                tracing::info!(source = name, kind = "stdin", "source started");
+                let whole_records = !may_stream(config, &source);
+                self.sources.spawn(async move {
+                    let report = stdin_source::run(&source, whole_records, &redaction, outlet, stop, grace).await;
+                    (name, report)
+                });
+            }
+            (SourceKind::Tcp(tcp), Some(listener)) => {
+                let address = listener.local_addr().unwrap_or(tcp.address);
+                tracing::info!(source = name, kind = "tcp", %address, tcp.max_connections, "source started");
+                self.sources.spawn(async move {
+                    (name, tcp_source::run(source, tcp, listener, redaction, outlet, stop, grace).await)
+                });
+            }
+            (SourceKind::File(_), _) | (SourceKind::Tcp(_), None) => unreachable!("bind opens every source"),
+        }
+    }
+
+    async fn run(mut self, mut control: Control) -> Outcome {
+        let mut commanded = Stop::Running;
+        let mut deadline = None;
+        while !self.sources.is_empty() || !self.sinks.is_empty() {
+            let over = deadline.unwrap_or_else(Instant::now);
+            let verdict = tokio::select! {
+                stop = control.beyond(commanded) => {
+                    commanded = stop;
+                    match stop {
+                        Stop::Now => Verdict::End,
+                        Stop::Running | Stop::Draining => Verdict::Drain,
+                    }
+                }
+                Some(ended) = self.sources.join_next() => self.source_ended(ended),
+                Some(ended) = self.sinks.join_next() => self.sink_ended(ended),
+                () = tokio::time::sleep_until(over), if deadline.is_some() => Verdict::End,
+            };
+            match verdict {
+                Verdict::GoOn => {}
+                Verdict::Drain if deadline.is_none() => {
+                    tracing::info!(grace_secs = self.grace.as_secs_f64(), "stopping");
+                    deadline = Some(Instant::now() + self.grace);
+                    self.stop.send_replace(Stop::Draining);
+                }
+                Verdict::Drain => {}
+                Verdict::End => {
+                    self.end_now().await;
+                    break;
+                }
+            }
+        }
+        self.outcome()
+    }
+
+    /// Gives sources a moment for their last notes, and ends all that is left.
+    async fn end_now(&mut self) {
+        self.stop.send_replace(Stop::Now);
+        let notes = async {
+            while !self.sources.is_empty() || !self.sinks.is_empty() {
+                tokio::select! {
+                    Some(ended) = self.sources.join_next() => { self.source_ended(ended); }
+                    Some(ended) = self.sinks.join_next() => { self.sink_ended(ended); }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LAST_NOTES, notes).await;
+        self.sources.shutdown().await;
+        self.sinks.shutdown().await;
+    }
+
+    fn source_ended(&mut self, ended: Result<(String, Result<SourceReport, Failure>), JoinError>) -> Verdict {
+        match ended {
+            Ok((name, Ok(report))) => {
+                tracing::info!(
+                    source = name,
+                    bytes = report.bytes,
+                    streams = report.streams,
+                    broken_streams = report.broken_streams,
+                    split_records = report.stats.split_records,
+                    not_json = report.stats.not_json,
+                    findings = report.findings.total(),
+                    "source ended"
+                );
+                self.total.add(&report);
+                Verdict::GoOn
+            }
+            Ok((_, Err(failure))) => {
+                self.fail(failure);
+                Verdict::Drain
+            }
+            Err(error) => self.task_lost(&error),
+        }
+    }
+
+    fn sink_ended(&mut self, ended: Result<(String, Result<SinkEnd, Failure>), JoinError>) -> Verdict {
+        match ended {
+            Ok((_, Ok(SinkEnd::Drained))) => Verdict::GoOn,
+            Ok((name, Ok(SinkEnd::ReaderGone))) => {
+                tracing::info!(sink = name, "nobody reads standard output any more");
+                self.gone = Some(name);
+                if self.counters.len() > 1 { Verdict::Drain } else { Verdict::End }
+            }
+            Ok((_, Err(failure))) => {
+                self.fail(failure);
+                Verdict::End
+            }
+            Err(error) => self.task_lost(&error),
+        }
+    }
+
+    fn task_lost(&mut self, error: &JoinError) -> Verdict {
+        self.panicked |= error.is_panic();
+        Verdict::End
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        tracing::error!(error = %failure, "stopping");
+        self.failure.get_or_insert(failure);
+    }
+
+    fn outcome(self) -> Outcome {
+        let (mut blocks, mut bytes) = (0, 0);
+        for counters in &self.counters {
+            let (open_blocks, open_bytes) = counters.undelivered();
+            tracing::info!(
+                sink = counters.name(),
+                delivered_bytes = counters.delivered.bytes(),
+                dropped_records = counters.dropped_records(),
+                dropped_bytes = counters.dropped.bytes(),
+                resent_blocks = counters.resent.blocks(),
+                resent_bytes = counters.resent.bytes(),
+                undelivered_bytes = open_bytes,
+                "sink ended"
+            );
+            if self.gone.as_deref() != Some(counters.name()) {
+                blocks += open_blocks;
+                bytes += open_bytes;
+            }
+        }
+        let findings = self.total.findings;
+        tracing::info!(
+            bytes = self.total.bytes,
+            jwt = findings.of(Kind::Jwt),
+            jwe = findings.of(Kind::Jwe),
+            basic = findings.of(Kind::Basic),
+            token = findings.of(Kind::Token),
+            "ended"
+        );
+        match (self.panicked, self.failure) {
+            (true, _) => Outcome::Engine,
+            (false, Some(failure)) => Outcome::Io(failure),
+            (false, None) if blocks > 0 => Outcome::Undelivered { bytes, blocks },
+            (false, None) => Outcome::Done,
+        }
+    }
+}
+
+/// Binds with a listen queue that is long enough for connections over `max_connections` to wait in.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of an earlier run that linger in TIME-WAIT are no reason not to start.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE)
+}
+
+/// Whether pieces of records may leave: only a single stream to a single stream, framed alike, where neither another
+/// source, a new connection, a new file nor a drop can come between two pieces.
+fn may_stream(config: &Config, source: &Source) -> bool {
+    let newline = Framing::NewlineDelimited;
+    let mut sinks = config.sinks.iter().filter(|sink| sink.inputs.contains(&source.name));
+    source.framing == newline
+        && sinks.all(|sink| {
+            matches!(sink.kind, SinkKind::Stdout)
+                && sink.inputs.len() == 1
+                && sink.framing == newline
+                && sink.when_full == WhenFull::Block
+        })
+}
+
+fn sink_place(sink: &Sink) -> String {
+    match &sink.kind {
+        SinkKind::Stdout => "stdout".to_owned(),
+        SinkKind::File(file) => format!("file {}", file.path.display()),
+        SinkKind::Tcp(tcp) => format!("tcp {}", tcp.address),
+    }
+}

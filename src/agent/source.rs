@@ -1,0 +1,117 @@
+//! What all sources share: one stream from bytes to the sinks, and when reading ends.
+
+use super::config::Source;
+use super::outlet::{Closed, Outlet};
+use super::stop::Stop;
+use crate::codec::{Decoding, FramingError, RecordStream, StreamStats};
+use crate::redact::{CleanBlock, Counts, Redaction};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The most that one read takes, and so the most input in one block.
+pub(super) const READ_BYTES: usize = 64 << 10;
+
+/// The last part of the grace time belongs to the sinks: what was read last must still get out.
+const DRAIN_SHARE: u32 = 5;
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// What a source did, for the last log line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SourceReport {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Streams (connections, files) that were read.
+    pub streams: u64,
+    /// Streams that ended with a framing error.
+    pub broken_streams: u64,
+    pub findings: Counts,
+    pub stats: StreamStats,
+}
+
+impl SourceReport {
+    pub fn add(&mut self, other: &SourceReport) {
+        self.bytes += other.bytes;
+        self.streams += other.streams;
+        self.broken_streams += other.broken_streams;
+        self.findings.add(&other.findings);
+        self.stats.split_records += other.stats.split_records;
+        self.stats.not_json += other.stats.not_json;
+    }
+}
+
+/// How a source's bytes become records.
+pub(super) fn decoding(source: &Source, whole_records: bool) -> Decoding {
+    Decoding { framing: source.framing, codec: source.codec, max_record_bytes: source.max_record_bytes, whole_records }
+}
+
+/// Why a stream can't go on.
+#[derive(Debug)]
+pub(super) enum StreamEnd {
+    /// A sink has ended.
+    Closed,
+    /// The framing is broken; all before has been sent.
+    Framing(FramingError),
+}
+
+impl From<Closed> for StreamEnd {
+    fn from(_: Closed) -> Self {
+        StreamEnd::Closed
+    }
+}
+
+/// One stream of input on its way through redaction to the sinks.
+pub(super) struct Stream {
+    records: RecordStream,
+    outlet: Outlet,
+    bytes: u64,
+    broken: bool,
+}
+
+impl Stream {
+    pub fn new(redaction: &Redaction, decoding: Decoding, outlet: Outlet) -> Self {
+        Self { records: RecordStream::new(redaction, decoding), outlet, bytes: 0, broken: false }
+    }
+
+    /// Redacts input, frees it, and sends what may leave at once. Nothing else is read while a sink is full.
+    pub async fn push(&mut self, input: Vec<u8>) -> Result<(), StreamEnd> {
+        let mut block = CleanBlock::new();
+        let decoded = self.records.push(&input, &mut block);
+        self.bytes += input.len() as u64;
+        drop(input);
+        self.send(block, decoded).await
+    }
+
+    /// Ends the stream: a half record goes out redacted.
+    pub async fn finish(&mut self) -> Result<(), StreamEnd> {
+        let mut block = CleanBlock::new();
+        let decoded = self.records.finish(&mut block);
+        self.send(block, decoded).await
+    }
+
+    async fn send(&mut self, block: CleanBlock, decoded: Result<(), FramingError>) -> Result<(), StreamEnd> {
+        self.broken |= decoded.is_err();
+        if !block.is_empty() {
+            self.outlet.send(block).await?;
+        }
+        decoded.map_err(StreamEnd::Framing)
+    }
+
+    pub fn report(&self) -> SourceReport {
+        SourceReport {
+            bytes: self.bytes,
+            streams: 1,
+            broken_streams: u64::from(self.broken),
+            findings: *self.records.counts(),
+            stats: self.records.stats(),
+        }
+    }
+}
+
+/// Waits until a stream that can't be read again is to be read no further: the grace time less the sinks' share has
+/// gone since the stop, or the stop is at once.
+pub(super) async fn reading_ends(mut stop: watch::Receiver<Stop>, grace: Duration) {
+    if stop.wait_for(|stop| *stop != Stop::Running).await.is_ok() {
+        let reading = grace - (grace / DRAIN_SHARE).min(DRAIN_MAX);
+        let _ = tokio::time::timeout(reading, stop.wait_for(|stop| *stop == Stop::Now)).await;
+    }
+}

@@ -1,0 +1,8 @@
+//! The agent over real sockets and files, through the public interface.
+
+mod harness;
+
+mod file_sink;
+mod stop;
+mod tcp_sink;
+mod tcp_source;

@@ -1,0 +1,105 @@
+use crate::harness::*;
+use beartrap::agent::Outcome;
+use std::io::Write;
+
+#[test]
+fn two_senders_get_every_line_through_once_whole_and_in_order() {
+    const LINES: usize = 100_000;
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(10)], vec![tcp_sink(collector.address, 0)]));
+    let collected = collector.collect();
+    let senders = ["a", "b"].map(|name| {
+        let mut socket = agent.connect();
+        std::thread::spawn(move || socket.write_all(lines(name, 0..LINES).as_bytes()).unwrap())
+    });
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    let (outcome, log) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    let collected = collected.join().unwrap();
+    for name in ["a", "b"] {
+        let own = collected.split_inclusive(|&byte| byte == b'\n').filter(|line| line.starts_with(name.as_bytes()));
+        assert!(own.collect::<Vec<_>>().concat() == lines(name, 0..LINES).as_bytes(), "lines of {name} differ");
+    }
+    assert_eq!(collected.len(), lines("a", 0..LINES).len() * 2);
+    assert_eq!(log.number("source ended", "bytes"), collected.len() as u64);
+    assert_eq!(log.number("sink ended", "delivered_bytes"), collected.len() as u64);
+    assert!(!log.text().contains("index.html"), "the log holds data");
+}
+
+#[test]
+fn two_hundred_connections() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(50)], vec![tcp_sink(collector.address, 0)]));
+    let collected = collector.collect();
+    let mut sockets: Vec<_> = (0..200).map(|_| agent.connect()).collect();
+    for turn in 0..20 {
+        // Those over the limit wait in the listen queue: what they send fits the kernel's buffers.
+        for (number, socket) in sockets.iter_mut().enumerate() {
+            socket.write_all(lines(&format!("s{number}"), turn..turn + 1).as_bytes()).unwrap();
+        }
+    }
+    drop(sockets);
+    let (outcome, _) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    let collected = collected.join().unwrap();
+    let tally = tally([&collected[..]]);
+    assert_eq!(tally.len(), 200 * 20);
+    assert!(tally.values().all(|&times| times == 1));
+}
+
+#[test]
+fn connections_over_the_limit_wait() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(1)], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    let mut first = agent.connect();
+    first.write_all(b"first\n").unwrap();
+    expect(&mut output, b"first\n");
+    agent.send(b"second\n");
+    output.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
+    assert!(std::io::Read::read(&mut output, &mut [0]).is_err(), "the second connection was read");
+    output.set_read_timeout(Some(PATIENCE)).unwrap();
+    drop(first);
+    expect(&mut output, b"second\n");
+    agent.stop();
+}
+
+#[test]
+fn a_half_record_at_the_end_is_ended() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(10)], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    agent.send(b"whole\nhalf");
+    expect(&mut output, b"whole\nhalf\n");
+    agent.send(b"next\n");
+    expect(&mut output, b"next\n");
+    agent.stop();
+}
+
+#[test]
+fn what_came_before_a_reset_is_forwarded() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(10)], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    let mut sender = agent.connect();
+    sender.write_all(b"whole\nhalf").unwrap();
+    expect(&mut output, b"whole\n");
+    reset(sender);
+    expect(&mut output, b"half\n");
+    agent.stop();
+}
+
+#[test]
+fn two_sinks_get_the_same() {
+    let collector = Collector::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.log");
+    let sinks = vec![tcp_sink(collector.address, 0), file_sink(&path)];
+    let agent = Running::start(config(vec![tcp_source(10)], sinks));
+    let collected = collector.collect();
+    agent.send(lines("a", 0..20_000).as_bytes());
+    let (outcome, _) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(collected.join().unwrap() == lines("a", 0..20_000).as_bytes());
+    assert!(std::fs::read(&path).unwrap() == lines("a", 0..20_000).as_bytes());
+}
