@@ -8,7 +8,7 @@ use beartrap::codec::{Codec, Framing};
 use beartrap::redact::{KeyRing, Options, Redaction};
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -197,10 +197,6 @@ pub fn read_all(mut socket: TcpStream) -> Vec<u8> {
 pub fn reset(socket: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).expect("linger");
     drop(socket);
-}
-
-pub fn close_write(socket: &TcpStream) {
-    socket.shutdown(Shutdown::Write).expect("still connected");
 }
 
 /// Polls until there is a value.

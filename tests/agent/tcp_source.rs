@@ -1,6 +1,6 @@
 use crate::harness::*;
 use beartrap::agent::Outcome;
-use std::io::Write;
+use std::io::{Read, Write};
 
 #[test]
 fn two_senders_get_every_line_through_once_whole_and_in_order() {
@@ -30,7 +30,7 @@ fn two_senders_get_every_line_through_once_whole_and_in_order() {
 fn two_hundred_connections() {
     let collector = Collector::new();
     let agent = Running::start(config(vec![tcp_source(50)], vec![tcp_sink(collector.address, 0)]));
-    let collected = collector.collect();
+    let mut output = collector.accept();
     let mut sockets: Vec<_> = (0..200).map(|_| agent.connect()).collect();
     for turn in 0..20 {
         // Those over the limit wait in the listen queue: what they send fits the kernel's buffers.
@@ -39,12 +39,15 @@ fn two_hundred_connections() {
         }
     }
     drop(sockets);
-    let (outcome, _) = agent.stop();
-    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
-    let collected = collected.join().unwrap();
+    let expected: String = (0..200).map(|number| lines(&format!("s{number}"), 0..20)).collect();
+    let mut collected = vec![0; expected.len()];
+    output.read_exact(&mut collected).unwrap();
     let tally = tally([&collected[..]]);
     assert_eq!(tally.len(), 200 * 20);
     assert!(tally.values().all(|&times| times == 1));
+    let (outcome, _) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(read_all(output), b"");
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn connections_over_the_limit_wait() {
     expect(&mut output, b"first\n");
     agent.send(b"second\n");
     output.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
-    assert!(std::io::Read::read(&mut output, &mut [0]).is_err(), "the second connection was read");
+    assert!(output.read(&mut [0]).is_err(), "the second connection was read");
     output.set_read_timeout(Some(PATIENCE)).unwrap();
     drop(first);
     expect(&mut output, b"second\n");
