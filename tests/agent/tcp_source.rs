@@ -1,5 +1,6 @@
 use crate::harness::*;
 use beartrap::agent::Outcome;
+use beartrap::codec::Framing;
 use std::io::{Read, Write};
 
 #[test]
@@ -105,4 +106,43 @@ fn two_sinks_get_the_same() {
     assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
     assert!(collected.join().unwrap() == lines("a", 0..20_000).as_bytes());
     assert!(std::fs::read(&path).unwrap() == lines("a", 0..20_000).as_bytes());
+}
+
+#[test]
+fn broken_framing_ends_only_its_connection() {
+    let collector = Collector::new();
+    let mut source = tcp_source(10);
+    source.framing = Framing::OctetCounting;
+    let agent = Running::start(config(vec![source], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    let mut good = agent.connect();
+    good.write_all(b"5 ab").unwrap();
+    agent.send(b"5 first nonsense");
+    expect(&mut output, b"first\n");
+    until("the agent names the fault", || agent.log().text().contains("no decimal length").then_some(()));
+    good.write_all(b"cde3 fgh").unwrap();
+    expect(&mut output, b"abcde\nfgh\n");
+    drop(good);
+    let (outcome, log) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(log.number("source ended", "broken_streams"), 1);
+    assert!(!log.text().contains("nonsense"), "the log holds data");
+}
+
+#[test]
+fn idle_connections_with_half_lines_do_not_disturb() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(2000)], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    let mut idle: Vec<_> = (0..400).map(|_| agent.connect()).collect();
+    for socket in &mut idle {
+        socket.write_all(b"half a li").unwrap();
+    }
+    agent.send(b"fresh\n");
+    expect(&mut output, b"fresh\n");
+    drop(idle);
+    let mut rest = vec![0; 400 * b"half a li\n".len()];
+    output.read_exact(&mut rest).unwrap();
+    assert!(rest == b"half a li\n".repeat(400));
+    agent.stop();
 }
