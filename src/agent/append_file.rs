@@ -27,12 +27,7 @@ impl AppendFile {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let opened = Self { file, path: path.to_owned(), dev: metadata.dev(), ino: metadata.ino(), regular };
-        let delimiter = match framing {
-            Framing::NewlineDelimited => Some(b'\n'),
-            Framing::CharacterDelimited(delimiter) => Some(delimiter),
-            Framing::LengthDelimited | Framing::OctetCounting | Framing::Bytes => None,
-        };
-        if let Some(delimiter) = delimiter
+        if let Some(delimiter) = framing.delimiter()
             && regular
             && readable
             && metadata.len() > 0

@@ -66,7 +66,7 @@ impl SinkCounters {
     /// Counts a dropped block and reports drops now and then.
     pub fn drop_block(&self, block: &CleanBlock) {
         self.dropped.add(1, block.len() as u64);
-        self.dropped_records.fetch_add(records(block), Relaxed);
+        self.dropped_records.fetch_add(block.records().count() as u64, Relaxed);
         let mut reported = self.dropped_reported.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if reported.is_none_or(|at| at.elapsed() >= DROP_REPORT_INTERVAL) {
             *reported = Some(Instant::now());
@@ -91,13 +91,4 @@ impl SinkCounters {
             open(self.offered.bytes(), self.delivered.bytes(), self.dropped.bytes()),
         )
     }
-}
-
-/// How many records a block holds.
-fn records(block: &CleanBlock) -> u64 {
-    let ends = match block.record_ends() {
-        [] => memchr::memchr_iter(b'\n', block.as_bytes()).count(),
-        ends => ends.len(),
-    };
-    ends as u64
 }

@@ -57,24 +57,33 @@ pub(super) struct Outlet {
 pub(super) struct Closed;
 
 impl Outlet {
-    pub fn new(feeds: Vec<Feed>) -> Self {
-        Self { feeds: feeds.into() }
+    pub fn new(feeds: Vec<impl Into<Feed>>) -> Self {
+        Self { feeds: feeds.into_iter().map(Into::into).collect() }
     }
 
     /// Hands a block to every sink, waiting while one is full: a blocked sink stops its source for all its sinks.
     pub async fn send(&self, block: CleanBlock) -> Result<Receipt, Closed> {
         let block = Arc::new(block);
         let open = Arc::new(Open { sinks: AtomicUsize::new(self.feeds.len()), done: Notify::new() });
-        // Counted before any wait, so that what is still waiting when the agent ends is counted as undelivered.
-        for feed in self.feeds.iter() {
-            feed.counters.offered.add(1, block.len() as u64);
-        }
+        // Before any wait, so that what is still waiting when the agent ends is counted as undelivered.
+        self.count(&block);
         for feed in self.feeds.iter() {
             let delivery =
                 Delivery { block: block.clone(), open: open.clone(), counters: feed.counters.clone(), room: None };
             feed.put(delivery).await?;
         }
         Ok(Receipt(open))
+    }
+
+    /// Counts a block as undelivered: the time to send it is over.
+    pub fn abandon(&self, block: &CleanBlock) {
+        self.count(block);
+    }
+
+    fn count(&self, block: &CleanBlock) {
+        for feed in self.feeds.iter() {
+            feed.counters.offered.add(1, block.len() as u64);
+        }
     }
 }
 

@@ -61,6 +61,13 @@ impl Agent {
     /// # Errors
     /// Names the first source or sink that can't be opened.
     pub async fn bind(config: Config, redaction: Redaction) -> Result<Self, Failure> {
+        for source in &config.sources {
+            // What it sends would count as delivered and be lost.
+            if !config.sinks.iter().any(|sink| sink.inputs.contains(&source.name)) {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "it is the input of no sink");
+                return Err(Failure::source(&source.name, "inputs", error));
+            }
+        }
         let mut files = Vec::new();
         for sink in &config.sinks {
             files.push(match &sink.kind {
@@ -146,7 +153,7 @@ impl Running {
         }
         for (source, listener) in config.sources.iter().zip(listeners) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
-            let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect());
+            let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>());
             running.start_source(source.clone(), &config, listener, &redaction, outlet);
         }
         running

@@ -43,6 +43,21 @@ pub(super) fn queue(sink: &Sink) -> (Feed, Intake) {
     (feed, Intake { blocks, room, counters })
 }
 
+#[cfg(test)]
+impl From<mpsc::Sender<Delivery>> for Feed {
+    /// A queue that is bounded by its channel alone.
+    fn from(blocks: mpsc::Sender<Delivery>) -> Self {
+        let room_bytes = u32::MAX as usize;
+        Self {
+            blocks,
+            room: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            room_bytes,
+            when_full: WhenFull::Block,
+            counters: Arc::new(SinkCounters::new("test")),
+        }
+    }
+}
+
 impl Feed {
     /// Hands a block over, or drops it where the user chose that.
     pub async fn put(&self, mut delivery: Delivery) -> Result<(), Closed> {
@@ -114,6 +129,7 @@ mod tests {
 
     fn block(len: usize) -> CleanBlock {
         let mut block = CleanBlock::new();
+        block.set_delimiter(Some(b'\n'));
         for _ in 0..len {
             block.push_delimiter(b'\n');
         }

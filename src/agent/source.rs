@@ -63,13 +63,17 @@ impl From<Closed> for StreamEnd {
 pub(super) struct Stream {
     records: RecordStream,
     outlet: Outlet,
+    stop: watch::Receiver<Stop>,
+    /// The stop is now: what comes is counted as undelivered.
+    over: bool,
     bytes: u64,
     broken: bool,
 }
 
 impl Stream {
-    pub fn new(redaction: &Redaction, decoding: Decoding, outlet: Outlet) -> Self {
-        Self { records: RecordStream::new(redaction, decoding), outlet, bytes: 0, broken: false }
+    pub fn new(redaction: &Redaction, decoding: Decoding, outlet: Outlet, stop: watch::Receiver<Stop>) -> Self {
+        let records = RecordStream::new(redaction, decoding);
+        Self { records, outlet, stop, over: false, bytes: 0, broken: false }
     }
 
     /// Redacts input, frees it, and sends what may leave at once. Nothing else is read while a sink is full.
@@ -90,8 +94,18 @@ impl Stream {
 
     async fn send(&mut self, block: CleanBlock, decoded: Result<(), FramingError>) -> Result<(), StreamEnd> {
         self.broken |= decoded.is_err();
-        if !block.is_empty() {
-            self.outlet.send(block).await?;
+        if block.is_empty() {
+            return decoded.map_err(StreamEnd::Framing);
+        }
+        if self.over {
+            self.outlet.abandon(&block);
+        } else {
+            tokio::select! {
+                biased;
+                sent = self.outlet.send(block) => { sent?; }
+                // It has been counted, and its sink is full.
+                _ = self.stop.wait_for(|stop| *stop == Stop::Now) => self.over = true,
+            }
         }
         decoded.map_err(StreamEnd::Framing)
     }

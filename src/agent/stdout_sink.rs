@@ -52,3 +52,62 @@ fn write_blocks(output: impl AsFd, framing: Framing, mut intake: Intake) -> rust
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{SinkKind, WhenFull};
+    use super::super::outlet::Outlet;
+    use super::super::queue::queue;
+    use super::*;
+    use crate::redact::CleanBlock;
+    use std::io::Read;
+
+    fn sink() -> Sink {
+        Sink {
+            name: "out".into(),
+            inputs: vec!["in".into()],
+            framing: Framing::NewlineDelimited,
+            when_full: WhenFull::Block,
+            buffer_bytes: 1 << 20,
+            kind: SinkKind::Stdout,
+        }
+    }
+
+    fn block(len: usize) -> CleanBlock {
+        let mut block = CleanBlock::new();
+        block.set_delimiter(Some(b'\n'));
+        (0..len).for_each(|_| block.push_delimiter(b'\n'));
+        block
+    }
+
+    #[tokio::test]
+    async fn a_block_is_acknowledged_once_it_is_written() {
+        let (feed, intake) = queue(&sink());
+        let outlet = Outlet::new(vec![feed]);
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        // Full pipes of a non-blocking writer must be waited for, not spun on or given up.
+        rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+        let thread = std::thread::spawn(move || write_blocks(writer, Framing::NewlineDelimited, intake));
+        let receipt = outlet.send(block(300_000)).await.unwrap();
+        assert!(!receipt.is_acknowledged(), "a pipe does not hold that much");
+        drop(outlet);
+        let mut written = Vec::new();
+        reader.read_to_end(&mut written).unwrap();
+        assert_eq!(written.len(), 300_000);
+        thread.join().unwrap().unwrap();
+        assert!(receipt.is_acknowledged());
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_has_gone_is_an_error_of_its_own() {
+        let (feed, intake) = queue(&sink());
+        let outlet = Outlet::new(vec![feed]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let receipt = outlet.send(block(1)).await.unwrap();
+        let thread = std::thread::spawn(move || write_blocks(writer, Framing::NewlineDelimited, intake));
+        assert_eq!(thread.join().unwrap(), Err(Errno::PIPE));
+        assert!(!receipt.is_acknowledged());
+        assert!(outlet.send(block(1)).await.is_err());
+    }
+}

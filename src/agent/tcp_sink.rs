@@ -63,17 +63,16 @@ async fn reconnect(
     intake: &mut Intake,
 ) -> Option<TcpStream> {
     loop {
-        let idle = window.is_delivered();
         let attempt = async {
             sleep(backoff.pause()).await;
             connect(tcp).await
         };
-        let attempt = tokio::select! {
-            attempt = attempt => attempt,
-            // With something in hand the queue is left alone: it is bounded, and so are we.
-            next = intake.recv(), if idle => {
-                window.push(next?);
-                continue;
+        let mut attempt = std::pin::pin!(attempt);
+        let attempt = loop {
+            tokio::select! {
+                attempt = &mut attempt => break attempt,
+                // Only the end is of interest. With something in hand the queue is left alone: it is bounded, we are not.
+                next = intake.recv(), if window.is_delivered() => window.push(next?),
             }
         };
         match attempt {

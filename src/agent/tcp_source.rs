@@ -122,7 +122,8 @@ impl Acceptor {
 /// Reads one connection to its end. True if its sinks are still there.
 async fn connection(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr) -> (SourceReport, bool) {
     let name = &shared.source.name;
-    let mut stream = Stream::new(&shared.redaction, decoding(&shared.source, true), shared.outlet.clone());
+    let (decoding, stop) = (decoding(&shared.source, true), shared.stop.clone());
+    let mut stream = Stream::new(&shared.redaction, decoding, shared.outlet.clone(), stop);
     if let Err(error) = keep_alive(&socket) {
         tracing::debug!(source = name, %peer, %error, "can't watch over the connection");
     }

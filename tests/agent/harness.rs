@@ -8,7 +8,7 @@ use beartrap::codec::{Codec, Framing};
 use beartrap::redact::{KeyRing, Options, Redaction};
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -144,7 +144,8 @@ impl Log {
     pub fn number(&self, message: &str, field: &str) -> u64 {
         let text = self.text();
         let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let event = events.filter(|event| event["fields"]["message"] == message).last().expect("the event was logged");
+        let event =
+            events.filter(|event| event["fields"]["message"] == message).next_back().expect("the event was logged");
         event["fields"][field].as_u64().unwrap_or_else(|| panic!("no {field} in {event}"))
     }
 }
@@ -197,10 +198,6 @@ pub fn read_all(mut socket: TcpStream) -> Vec<u8> {
 pub fn reset(socket: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).expect("linger");
     drop(socket);
-}
-
-pub fn close_write(socket: &TcpStream) {
-    socket.shutdown(Shutdown::Write).expect("still connected");
 }
 
 /// Polls until there is a value.

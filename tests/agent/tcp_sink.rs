@@ -1,5 +1,6 @@
 use crate::harness::*;
 use beartrap::agent::Outcome;
+use beartrap::agent::config::WhenFull;
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
@@ -33,7 +34,10 @@ fn a_collector_that_dies_with_unread_data_loses_nothing_within_resend_bytes() {
     for stream in &streams {
         // Each connection begins with a record; only the bytes that a dead peer never read are missing at the end.
         let whole = stream.iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
-        assert!(stream[..whole].split_inclusive(|&byte| byte == b'\n').all(|line| line.len() == 42), "a torn line");
+        assert!(
+            stream[..whole].split_inclusive(|&byte| byte == b'\n').all(|line| line.len() == lines("a", 0..1).len()),
+            "a torn line"
+        );
     }
     assert!(counts.values().any(|&times| times > 1), "no duplicates: the test does not bite");
     assert!(log.number("sink ended", "resent_bytes") > 0);
@@ -124,4 +128,59 @@ fn what_the_collector_says_is_read_and_ignored() {
     agent.send(b"line\n");
     expect(&mut output, b"line\n");
     agent.stop();
+}
+
+#[test]
+fn a_full_sink_that_may_drop_never_blocks_its_senders() {
+    let collector = Collector::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.log");
+    let mut droppy = tcp_sink(collector.address, 0);
+    droppy.when_full = WhenFull::DropNewest;
+    droppy.buffer_bytes = 100_000;
+    let agent = Running::start(config(vec![tcp_source(10)], vec![droppy, file_sink(&path)]));
+    let output = collector.accept();
+    let all = lines("a", 0..500_000);
+    // Nothing is read at the collector until all is sent.
+    agent.send(all.as_bytes());
+    until("the file has all", || (std::fs::metadata(&path).ok()?.len() == all.len() as u64).then_some(()));
+    let collected = std::thread::spawn(move || read_all(output));
+    let (outcome, log) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(std::fs::read(&path).unwrap() == all.as_bytes());
+    let collected = collected.join().unwrap();
+    let counts = tally([&collected[..]]);
+    let missing = all.split_inclusive('\n').filter(|line| !counts.contains_key(line.as_bytes())).count();
+    assert!(missing > 0, "nothing was dropped: the test does not bite");
+    let drops = log
+        .text()
+        .lines()
+        .filter(|line| line.contains("\"sink ended\"") && line.contains("collector"))
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["fields"]["dropped_records"].as_u64().unwrap()
+        })
+        .next()
+        .unwrap();
+    assert_eq!(drops, missing as u64);
+    assert!(log.text().contains("the sink is full, records are dropped"));
+}
+
+#[test]
+fn an_idle_connection_that_is_closed_is_made_again_and_the_last_bytes_sent_again() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(10)], vec![tcp_sink(collector.address, 50)]));
+    let mut output = collector.accept();
+    agent.send(lines("a", 0..1).as_bytes());
+    expect(&mut output, lines("a", 0..1).as_bytes());
+    agent.send(lines("a", 1..2).as_bytes());
+    expect(&mut output, lines("a", 1..2).as_bytes());
+    agent.send(lines("a", 2..3).as_bytes());
+    expect(&mut output, lines("a", 2..3).as_bytes());
+    drop(output);
+    let mut output = collector.accept();
+    // The fewest whole blocks that make 50 bytes.
+    expect(&mut output, lines("a", 1..3).as_bytes());
+    let (outcome, log) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(log.number("sink ended", "resent_blocks"), 2);
 }

@@ -1,6 +1,7 @@
 use crate::harness::*;
 use beartrap::agent::Outcome;
-use std::io::Write;
+use beartrap::codec::Framing;
+use std::io::{Read, Write};
 
 #[test]
 fn two_senders_get_every_line_through_once_whole_and_in_order() {
@@ -30,7 +31,7 @@ fn two_senders_get_every_line_through_once_whole_and_in_order() {
 fn two_hundred_connections() {
     let collector = Collector::new();
     let agent = Running::start(config(vec![tcp_source(50)], vec![tcp_sink(collector.address, 0)]));
-    let collected = collector.collect();
+    let mut output = collector.accept();
     let mut sockets: Vec<_> = (0..200).map(|_| agent.connect()).collect();
     for turn in 0..20 {
         // Those over the limit wait in the listen queue: what they send fits the kernel's buffers.
@@ -39,12 +40,15 @@ fn two_hundred_connections() {
         }
     }
     drop(sockets);
-    let (outcome, _) = agent.stop();
-    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
-    let collected = collected.join().unwrap();
+    let expected: String = (0..200).map(|number| lines(&format!("s{number}"), 0..20)).collect();
+    let mut collected = vec![0; expected.len()];
+    output.read_exact(&mut collected).unwrap();
     let tally = tally([&collected[..]]);
     assert_eq!(tally.len(), 200 * 20);
     assert!(tally.values().all(|&times| times == 1));
+    let (outcome, _) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(read_all(output), b"");
 }
 
 #[test]
@@ -57,7 +61,7 @@ fn connections_over_the_limit_wait() {
     expect(&mut output, b"first\n");
     agent.send(b"second\n");
     output.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
-    assert!(std::io::Read::read(&mut output, &mut [0]).is_err(), "the second connection was read");
+    assert!(output.read(&mut [0]).is_err(), "the second connection was read");
     output.set_read_timeout(Some(PATIENCE)).unwrap();
     drop(first);
     expect(&mut output, b"second\n");
@@ -102,4 +106,43 @@ fn two_sinks_get_the_same() {
     assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
     assert!(collected.join().unwrap() == lines("a", 0..20_000).as_bytes());
     assert!(std::fs::read(&path).unwrap() == lines("a", 0..20_000).as_bytes());
+}
+
+#[test]
+fn broken_framing_ends_only_its_connection() {
+    let collector = Collector::new();
+    let mut source = tcp_source(10);
+    source.framing = Framing::OctetCounting;
+    let agent = Running::start(config(vec![source], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    let mut good = agent.connect();
+    good.write_all(b"5 ab").unwrap();
+    agent.send(b"5 first nonsense");
+    expect(&mut output, b"first\n");
+    until("the agent names the fault", || agent.log().text().contains("no decimal length").then_some(()));
+    good.write_all(b"cde3 fgh").unwrap();
+    expect(&mut output, b"abcde\nfgh\n");
+    drop(good);
+    let (outcome, log) = agent.stop();
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(log.number("source ended", "broken_streams"), 1);
+    assert!(!log.text().contains("nonsense"), "the log holds data");
+}
+
+#[test]
+fn idle_connections_with_half_lines_do_not_disturb() {
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(2000)], vec![tcp_sink(collector.address, 0)]));
+    let mut output = collector.accept();
+    let mut idle: Vec<_> = (0..400).map(|_| agent.connect()).collect();
+    for socket in &mut idle {
+        socket.write_all(b"half a li").unwrap();
+    }
+    agent.send(b"fresh\n");
+    expect(&mut output, b"fresh\n");
+    drop(idle);
+    let mut rest = vec![0; 400 * b"half a li\n".len()];
+    output.read_exact(&mut rest).unwrap();
+    assert!(rest == b"half a li\n".repeat(400));
+    agent.stop();
 }
