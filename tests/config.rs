@@ -10,7 +10,8 @@ const REFERENCE: &str = include_str!("../config/reference.toml");
 const DOCS: &str = include_str!("../docs/configuration.md");
 
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(text, Path::new("beartrap.toml"), Path::new("/work")).map_err(|diagnostics| diagnostics.to_string())
+    Config::parse(text, Path::new("beartrap.toml"), Path::new("/srv/app"))
+        .map_err(|diagnostics| diagnostics.to_string())
 }
 
 fn parse_valid(text: &str) -> Config {
@@ -51,7 +52,7 @@ fn every_problem_is_reported_at_its_place() {
 fn no_message_holds_a_secret() {
     for case in invalid_cases() {
         let diagnostics =
-            Config::parse(&case.config, Path::new("beartrap.toml"), Path::new("/work")).expect_err(&case.name);
+            Config::parse(&case.config, Path::new("beartrap.toml"), Path::new("/srv/app")).expect_err(&case.name);
         for text in [diagnostics.render(false), diagnostics.render(true), format!("{diagnostics:?}")] {
             assert!(!text.to_lowercase().contains("hunter2"), "case: {}\n{text}", case.name);
         }
@@ -60,7 +61,7 @@ fn no_message_holds_a_secret() {
 
 #[test]
 fn color_is_an_option() {
-    let diagnostics = Config::parse("", Path::new("beartrap.toml"), Path::new("/work")).expect_err("no sources");
+    let diagnostics = Config::parse("", Path::new("beartrap.toml"), Path::new("/srv/app")).expect_err("no sources");
     assert_eq!(diagnostics.len(), 2);
     assert!(diagnostics.render(true).contains('\x1b'));
     assert!(!diagnostics.render(false).contains('\x1b'));
@@ -89,11 +90,11 @@ fn the_files_in_config_are_valid() {
 #[test]
 fn files_follows_globs_of_the_working_directory() {
     let config = parse_valid(include_str!("../config/files.toml"));
-    assert_eq!(config.data_dir, Some(PathBuf::from("/work/beartrap-data")));
+    assert_eq!(config.data_dir, Some(PathBuf::from("/srv/app/beartrap-data")));
     let SourceKind::File(source) = &config.sources[0].kind else { panic!("no file source") };
-    assert_eq!(source.include[0].as_str(), "/work/logs/*.log");
+    assert_eq!(source.include[0].as_str(), "/srv/app/logs/*.log");
     let SinkKind::File(sink) = &config.sinks[0].kind else { panic!("no file sink") };
-    assert_eq!(sink.path, PathBuf::from("/work/clean/clean.log"));
+    assert_eq!(sink.path, PathBuf::from("/srv/app/clean/clean.log"));
 }
 
 #[test]
@@ -204,9 +205,9 @@ fn every_setting_arrives() {
         sync_interval_secs = 0
         "#,
     );
-    assert_eq!(config.data_dir, Some(PathBuf::from("/work/data")));
+    assert_eq!(config.data_dir, Some(PathBuf::from("/srv/app/data")));
     assert_eq!(config.shutdown_grace, Duration::from_millis(2500));
-    assert_eq!(config.redact.key_file, Some(PathBuf::from("/work/key")));
+    assert_eq!(config.redact.key_file, Some(PathBuf::from("/srv/app/key")));
     let options = &config.redact.options;
     assert_eq!(options.extra_fields, ["session"]);
     assert_eq!(options.allow_fingerprints, ["5d41402abc4b2a76b9719d911017c592"]);
@@ -218,7 +219,7 @@ fn every_setting_arrives() {
     assert_eq!(a.max_record_bytes, 4096);
     let SourceKind::File(file) = &a.kind else { panic!("a file source") };
     let include: Vec<&str> = file.include.iter().map(glob::Pattern::as_str).collect();
-    assert_eq!(include, ["/x/*.log", "/work/y-*"]);
+    assert_eq!(include, ["/x/*.log", "/srv/app/y-*"]);
     assert_eq!(file.exclude[0].as_str(), "/x/z.log");
     assert!(file.read_from_end);
     let durations = [file.glob_interval, file.poll_interval, file.rotate_wait, file.checkpoint_interval];
@@ -236,7 +237,7 @@ fn every_setting_arrives() {
     assert_eq!([tcp.reconnect_max, tcp.connect_timeout].map(|duration| duration.as_secs()), [5, 1]);
     assert_eq!((d.framing, d.when_full, d.buffer_bytes), (Framing::NewlineDelimited, WhenFull::Block, 4 << 20));
     let SinkKind::File(file) = &d.kind else { panic!("a file sink") };
-    assert_eq!((file.path.as_path(), file.sync_interval), (Path::new("/work/out.log"), Duration::ZERO));
+    assert_eq!((file.path.as_path(), file.sync_interval), (Path::new("/srv/app/out.log"), Duration::ZERO));
 }
 
 #[test]
@@ -378,7 +379,7 @@ proptest! {
 
     #[test]
     fn mutations_never_panic(text in mutated()) {
-        if let Err(diagnostics) = Config::parse(&text, Path::new("beartrap.toml"), Path::new("/work")) {
+        if let Err(diagnostics) = Config::parse(&text, Path::new("beartrap.toml"), Path::new("/srv/app")) {
             prop_assert!(diagnostics.len() >= 1);
             diagnostics.render(true);
         }
