@@ -1,7 +1,7 @@
 //! What must hold between sections.
 
 use super::diagnostics::{Problem, Report};
-use super::section::{Section, closest, is_plain_word, list};
+use super::section::{Section, Text, closest, is_plain_word, list};
 use super::sinks::NamedSink;
 use super::sources::NamedSource;
 use super::{FileSource, SinkKind, SourceKind};
@@ -49,17 +49,21 @@ fn check_data_dir(root: &Section<'_>, data_dir: Option<&Path>, sources: &[NamedS
 
 fn check_inputs(report: &Report, sources: &[NamedSource<'_>], sinks: &[NamedSink<'_>]) {
     let names: Vec<&str> = sources.iter().map(|named| named.name.text).collect();
+    // Sources that are named, or were probably meant by a name that is wrong.
+    let mut fed: Vec<&str> = Vec::new();
     for sink in sinks {
         for (index, input) in sink.inputs.iter().enumerate() {
             let shown = is_plain_word(input.text) || names.contains(&input.text);
             if shown {
                 report.show(&input.span);
             }
+            let similar = closest(input.text, &names).filter(|_| shown);
+            fed.extend(similar);
             if sink.inputs[..index].iter().any(|earlier| earlier.text == input.text) {
                 report.add(Problem::at(&input.span, "`inputs` names a source twice"));
             } else if !names.contains(&input.text) {
                 let value = if shown { format!(" `{}`", input.text) } else { String::new() };
-                let help = match closest(input.text, &names).filter(|_| shown) {
+                let help = match similar {
                     Some(similar) => format!("did you mean `{similar}`?"),
                     None if names.is_empty() => "there are no sources".to_owned(),
                     None => format!("the sources are {}", list(&names, "and")),
@@ -68,23 +72,21 @@ fn check_inputs(report: &Report, sources: &[NamedSource<'_>], sinks: &[NamedSink
             }
         }
     }
-    for source in sources {
-        if !sinks.iter().any(|sink| sink.inputs.iter().any(|input| input.text == source.name.text)) {
-            let message = format!("source `{}` feeds no sink", source.name.text);
-            report.add(Problem::at(&source.name.span, message).help("name it in the `inputs` of a sink").absence());
-        }
+    if sinks.iter().any(|sink| sink.inputs.is_empty()) {
+        // Reported already; nobody can say what was to feed it.
+        return;
+    }
+    for source in sources.iter().filter(|source| !fed.contains(&source.name.text)) {
+        let message = format!("source `{}` feeds no sink", source.name.text);
+        report.add(Problem::at(&source.name.span, message).help("name it in the `inputs` of a sink").absence());
     }
 }
 
-fn check_single<'t, 'a: 't>(
-    report: &Report,
-    mut names: impl Iterator<Item = &'t super::section::Text<'a>>,
-    what: &str,
-) {
-    let first = names.next();
-    for (name, first) in
-        names.zip(std::iter::repeat(first)).filter_map(|(name, first)| first.map(|first| (name, first)))
-    {
+fn check_single<'t, 'a: 't>(report: &Report, mut names: impl Iterator<Item = &'t Text<'a>>, what: &str) {
+    let Some(first) = names.next() else {
+        return;
+    };
+    for name in names {
         let message = format!("`{}` needs {what}, which `{}` has already", name.text, first.text);
         report.add(Problem::at(&name.span, message));
     }
@@ -154,12 +156,6 @@ fn check_feed(report: &Report, sources: &[NamedSource<'_>], named: &NamedSink<'_
         let Some(source) = &input.source else {
             continue;
         };
-        if source.max_record_bytes > sink.buffer_bytes {
-            let span = named.buffer_span.as_ref().unwrap_or(&named.name.span);
-            let (name, max) = (input.name.text, source.max_record_bytes);
-            let message = format!("`buffer_bytes` must hold a record of source `{name}`: at least {max} bytes");
-            report.add(Problem::at(span, message).help("raise it, or lower the source's `max_record_bytes`"));
-        }
         if let Some((Codec::Json, span)) = &named.codec
             && source.codec != Codec::Json
         {

@@ -41,8 +41,11 @@ impl Diagnostics {
     /// The text for a person: each problem with its line, column and a hint.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let reports: Vec<String> =
-            self.problems.iter().map(|located| renderer.render(&[self.group(located)])).collect();
+        let shown = self.problems.iter().take(RENDERED_MAX);
+        let mut reports: Vec<String> = shown.map(|located| renderer.render(&[self.group(located)])).collect();
+        if self.problems.len() > RENDERED_MAX {
+            reports.push(format!("and {} more", self.problems.len() - RENDERED_MAX));
+        }
         reports.join("\n\n")
     }
 

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// Keys and names up to this length are quoted in messages.
-pub(super) const SHOWN_LEN_MAX: usize = 64;
-
 /// A number of things or bytes.
 pub(super) struct Whole {
     pub key: &'static str,

@@ -260,11 +260,9 @@ impl<'a> Section<'a> {
         sections
     }
 
-    /// A key as messages quote it; a long one may be a value in the wrong place.
+    /// A key as messages quote it, unless it looks as if something else was pasted in its place.
     pub fn quote(&self, key: &str) -> String {
-        if key.len() > keys::SHOWN_LEN_MAX || key.contains(char::is_control) {
-            return format!("`{}…`", self.prefix);
-        }
+        let key = if is_showable_key(key) { key } else { "…" };
         format!("`{}{key}`", self.prefix)
     }
 
@@ -316,6 +314,12 @@ fn type_name(value: &DeValue<'_>) -> &'static str {
 pub(super) fn is_plain_word(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=32).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Keys are no secrets, if they look like keys.
+pub(super) fn is_showable_key(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }
 
 fn is_name(text: &str) -> bool {

@@ -18,7 +18,6 @@ pub(super) struct NamedSink<'a> {
     /// `encoding.codec`: what the records that arrive must be.
     pub codec: Option<(Codec, Range<usize>)>,
     pub framing_span: Option<Range<usize>>,
-    pub buffer_span: Option<Range<usize>>,
     /// Where `path` or `address` stands.
     pub target_span: Option<Range<usize>>,
 }
@@ -35,7 +34,7 @@ pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> Na
     let (target_span, kind_value) = match kind {
         Some("stdout") => (None, Some(SinkKind::Stdout)),
         Some("file") => {
-            let path = section.filled_string("path", r#"path = "/var/log/app/clean.log""#);
+            let path = section.filled_string("path", r#"path = "/var/log/app-clean/clean.log""#);
             (path.as_ref().map(|path| path.span.clone()), file(section, path, base).map(SinkKind::File))
         }
         Some("tcp") => {
@@ -54,8 +53,7 @@ pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> Na
     });
     let codec = codec.zip(section.span_of("encoding"));
     let framing_span = section.span_of("framing");
-    let buffer_span = section.span_of(keys::BUFFER_BYTES.key);
-    NamedSink { name, kind, sink, inputs, codec, framing_span, buffer_span, target_span }
+    NamedSink { name, kind, sink, inputs, codec, framing_span, target_span }
 }
 
 fn file(section: &Section<'_>, path: Option<Text<'_>>, base: &Path) -> Option<FileSink> {

@@ -1,6 +1,7 @@
 //! The line of the file that a problem points to, with every value masked that could be a secret.
 
 use super::keys;
+use super::section::is_showable_key;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
@@ -19,29 +20,24 @@ pub(super) struct Snippet {
 /// Decides what of a file may be shown.
 pub(super) struct Mask<'a> {
     text: &'a str,
-    /// Keys, and values that may be shown; sorted, without overlap.
+    /// Values that may be shown; sorted, without overlap.
     shown: Vec<Range<usize>>,
-    /// Values that may not; sorted, without overlap.
+    /// Values and keys that may not; sorted, without overlap.
     hidden: Vec<Range<usize>>,
     /// The file has a syntax error, so that nobody can say where its values are.
     broken: bool,
 }
 
 impl<'a> Mask<'a> {
-    pub fn new(text: &'a str, table: &DeTable<'_>, shown_values: Vec<Range<usize>>, broken: bool) -> Self {
-        let mut mask = Self { text, shown: shown_values, hidden: Vec::new(), broken };
-        mask.shown.sort_by_key(|span| span.start);
-        if !broken {
-            let mut found = Found::default();
-            found.table(table);
-            let is_shown = |span: &Range<usize>| mask.shown.binary_search_by_key(&span.start, |s| s.start).is_ok();
-            mask.hidden = found.values.into_iter().filter(|span| !is_shown(span)).collect();
-            mask.hidden.sort_by_key(|span| span.start);
-            mask.shown.extend(found.keys);
-            mask.shown.sort_by_key(|span| span.start);
-            mask.shown.dedup();
-        }
-        mask
+    /// `shown` are the values that may be shown.
+    pub fn new(text: &'a str, table: &DeTable<'_>, mut shown: Vec<Range<usize>>, broken: bool) -> Self {
+        let mut scalars = Scalars::default();
+        scalars.add_table(table);
+        shown.sort_by_key(|span| span.start);
+        let is_hidden = |span: &Range<usize>| shown.binary_search_by_key(&span.start, |s| s.start).is_err();
+        let mut hidden: Vec<Range<usize>> = scalars.spans.into_iter().filter(is_hidden).collect();
+        hidden.sort_by_key(|span| span.start);
+        Self { text, shown, hidden, broken }
     }
 
     /// The line in which `span` starts.
@@ -73,11 +69,7 @@ impl<'a> Mask<'a> {
                 at = end.min(line.end);
             } else if let Some(end) = end_of_span_at(&self.shown, at) {
                 let span = at..end.min(line.end);
-                if may_be_shown(&self.text[span.clone()]) {
-                    out.show(span.clone())
-                } else {
-                    out.mask(span.clone())
-                }
+                out.show(span.clone());
                 at = span.end;
             } else {
                 let rest = &self.text[at..line.end];
@@ -88,7 +80,7 @@ impl<'a> Mask<'a> {
                 let len = run_len(rest);
                 let span = at..at + len;
                 let run = &rest[..len];
-                if is_sign(run) || is_word(run) && may_be_shown(run) {
+                if is_sign(run) || is_showable_key(run) {
                     out.show(span)
                 } else {
                     out.mask(span)
@@ -109,7 +101,7 @@ impl<'a> Mask<'a> {
             let run = &rest[..len];
             let known = matches!(run, " " | "\t" | "=" | "[" | "]" | ".")
                 || keys::is_vocabulary(run)
-                || is_header && is_word(run) && may_be_shown(run);
+                || is_header && is_showable_key(run);
             if !known {
                 // The rest of the line as one: where a value ends is not known.
                 out.mask(at..line.end);
@@ -169,26 +161,27 @@ impl Shown<'_> {
     }
 }
 
-/// Where keys and scalar values are.
+/// Where scalar values are, and keys that don't look like keys.
 #[derive(Default)]
-struct Found {
-    keys: Vec<Range<usize>>,
-    values: Vec<Range<usize>>,
+struct Scalars {
+    spans: Vec<Range<usize>>,
 }
 
-impl Found {
-    fn table(&mut self, table: &DeTable<'_>) {
+impl Scalars {
+    fn add_table(&mut self, table: &DeTable<'_>) {
         for (key, value) in table.iter() {
-            self.keys.push(key.span());
-            self.value(value.get_ref(), value.span());
+            if !is_showable_key(key.get_ref()) {
+                self.spans.push(key.span());
+            }
+            self.add(value.get_ref(), value.span());
         }
     }
 
-    fn value(&mut self, value: &DeValue<'_>, span: Range<usize>) {
+    fn add(&mut self, value: &DeValue<'_>, span: Range<usize>) {
         match value {
-            DeValue::Table(table) => self.table(table),
-            DeValue::Array(array) => array.iter().for_each(|item| self.value(item.get_ref(), item.span())),
-            _ => self.values.push(span),
+            DeValue::Table(table) => self.add_table(table),
+            DeValue::Array(array) => array.iter().for_each(|item| self.add(item.get_ref(), item.span())),
+            _ => self.spans.push(span),
         }
     }
 }
@@ -197,14 +190,6 @@ impl Found {
 fn end_of_span_at(spans: &[Range<usize>], at: usize) -> Option<usize> {
     let next = spans.partition_point(|span| span.start <= at);
     spans[..next].last().filter(|span| at < span.end).map(|span| span.end)
-}
-
-fn is_word_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
-}
-
-fn is_word(run: &str) -> bool {
-    !run.is_empty() && run.chars().all(is_word_char)
 }
 
 const SIGNS: [char; 12] = [' ', '\t', '=', '[', ']', '{', '}', ',', '.', '"', '\'', '#'];
@@ -216,9 +201,4 @@ fn is_sign(run: &str) -> bool {
 /// The length of what stands at the start: one sign, or all up to the next sign.
 fn run_len(rest: &str) -> usize {
     if rest.starts_with(SIGNS) { 1 } else { rest.find(SIGNS).unwrap_or(rest.len()) }
-}
-
-/// Keys are no secrets, unless something long was pasted in a key's place.
-fn may_be_shown(text: &str) -> bool {
-    text.len() <= keys::SHOWN_LEN_MAX && !text.contains(char::is_control)
 }
