@@ -138,6 +138,9 @@ def credentials(keys: Keys) -> dict[str, str]:
         # One digit and four letters short of the real thing, or hosts refuse the push.
         "xoxb": f"xoxb-{token_text(9, string.digits)}-{token_text(9, string.digits)}-{token_text(20)}",
         "numeric": token_text(24, "123456789"),
+        "ya29": "ya29." + b64url(secrets.token_bytes(60)),
+        "session": b64url(secrets.token_bytes(24)),
+        "ticket": str(uuid.uuid4()),
         "password": token_text(20),
         "basic": "",
     }

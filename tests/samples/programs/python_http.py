@@ -33,7 +33,8 @@ def requests_calls() -> None:
     session.post(f"{base}/form", data={"grant_type": "refresh_token", "refresh_token": have["uuid"]})
     session.post(f"{base}/form", json={"id_token": have["sdjwt"], "token_type": "Bearer"})
     session.get(f"{base}/moved", params={"access_token": have["ghp"]})
-    session.get(f"{base}/login", params={"session": have["xoxb"]})
+    session.get(f"{base}/login/python-http")
+    session.get(f"{base}/orders", headers={"X-Access-Token": have["xoxb"]})
     http.client.HTTPConnection.debuglevel = 0
 
 
@@ -42,7 +43,8 @@ def httpx_calls() -> None:
     with httpx.Client(headers={"user-agent": "orders/1.4"}) as client:
         client.get(f"{base}/orders", headers={"X-Auth-Token": have["hex32"]})
         client.get(f"{base}/orders", params={"access_token": have["jwe_rsa"]})
-        client.get(f"{base}/login", params={"session": have["numeric"]})
+        client.get(f"{base}/login/python-http")
+        client.get(f"{base}/orders", params={"access_token": have["numeric"]})
 
 
 requests_calls()

@@ -62,6 +62,8 @@ def requested() -> None:
     print(pprint.pformat(dict(response.request.headers)))
     pprint.pp(vars(response.request), width=100)
     print(response.request.headers)
+    # An opaque token is split from its scheme too, if it is nested deep enough.
+    pprint.pp({"event": "call", "request": {"options": {"headers": {"Authorization": f"Bearer {have['ya29']}"}}}})
     try:
         response.raise_for_status()
     except requests.HTTPError:
@@ -94,7 +96,7 @@ def documents() -> None:
     # numeric tokens exist as JSON numbers too
     print(json.dumps({"access_token": int(have["numeric"]), "expires_in": 3600}))
     print(yaml.safe_dump({"request": {"headers": {"Authorization": f"Bearer {have['es256']}"}}}), end="")
-    print(yaml.safe_dump({"data": {"token": have["uuid"].encode()}}), end="")
+    print(yaml.safe_dump({"data": {"token": have["ticket"].encode()}}), end="")
     rows = io.StringIO()
     writer = csv.writer(rows)
     writer.writerow(["time", "user", "authorization", "status"])

@@ -13,11 +13,16 @@ curl_v() { curl --silent --show-error --verbose --output /dev/null --user-agent 
     curl_v -H "Authorization:Bearer $(h uuid)" "$url/orders"
     curl_v -u "svc-orders:$(h password)" "$url/orders"
     curl_v --cookie "theme=dark; session=$(h b64url)" "$url/orders?access_token=$(h jwe_rsa)"
-    curl_v "$url/login?session=$(h sdjwt)"
+    curl_v "$url/login/curl-http1"
+    curl_v "$url/orders/$(h sdjwt)"
+    curl_v --digest -u "svc-orders:$(h password)" "$url/digest"
+    curl_v --aws-sigv4 aws:amz:eu-west-1:orders -u "svc-orders:$(h ticket)" "$url/orders"
     curl_v --location "$url/moved?access_token=$(h ghp)"
     curl_v --data "grant_type=refresh_token&refresh_token=$(h xoxb)" "$url/orders"
     curl_v -H "Authorization: Bearer $(h numeric)" "$url/private"
 } | log curl-http1
+# What a request was signed with can be sent again.
+grep -oP '(?<=Signature=|response=")[0-9a-f]+' "$out/curl-http1.log" >"$out/curl-http1.secrets"
 
 {
     h() { have curl-http2 "$1"; }
@@ -39,7 +44,8 @@ curl_v() { curl --silent --show-error --verbose --output /dev/null --user-agent 
     traced -H "Authorization: Bearer $(h rs256)" "$url/orders"
     traced --oauth2-bearer "$(h hex40)" "$url/orders?access_token=$(h es256)"
     traced -H "X-Api-Key: $(h b64std)" --data "{\"refresh_token\":\"$(h uuid)\"}" "$url/orders"
-    strace -f -qq -e trace=sendto -s 180 -o /dev/stdout curl --silent --output /dev/null -H "Authorization: Bearer $(h jwe_rsa)" "$url/orders"
+    strace -f -qq -e trace=sendto -s 280 -o /dev/stdout curl --silent --output /dev/null -H "Authorization: Bearer $(h hs256)" "$url/orders"
+    strace -f -qq -e trace=sendto -s 120 -o /dev/stdout curl --silent --output /dev/null -H "Authorization: Bearer $(h b64url)" "$url/orders"
 } | log curl-strace
 
 {
@@ -51,6 +57,7 @@ curl_v() { curl --silent --show-error --verbose --output /dev/null --user-agent 
     traced --trace - -H "Authorization: Bearer $(h hs256)"
     traced --trace - -H "X-Api-Key: $(h hex32)"
 } | log curl-trace
+beyond curl-trace rs256 hs256 hex32
 
 {
     h() { have shell-xtrace "$1"; }
@@ -71,6 +78,7 @@ declare -p TOKEN
 END
     bash -x deploy.sh 2>&1
 } | log shell-xtrace
+beyond shell-xtrace password ghp
 
 {
     h() { have git-trace "$1"; }
@@ -88,6 +96,7 @@ END
     w --header="Authorization: Bearer $(h hex40)" "$url/private"
     w "$url/orders?access_token=$(h jwe_dir)"
     w --user=svc-orders --password="$(h password)" --auth-no-challenge "$url/orders"
-    w "$url/login?session=$(h hs256)"
+    w "$url/login/wget-debug"
     w "http://svc-orders:$(h xoxb)@127.0.0.1:$CLOSED_PORT/orders"
 } | log wget-debug
+beyond wget-debug password

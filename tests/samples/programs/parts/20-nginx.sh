@@ -6,47 +6,62 @@ ask() {
 }
 
 h() { have nginx-combined "$1"; }
-ask combined "$url/orders?access_token=$(h hs256)"
-ask combined "$url/orders?page=2&access_token=$(h rs256)&sort=asc"
-ask combined "$url/orders?access_token=$(percent "$(h b64std)")&page=2"
-ask combined "$url/cb?id_token=$(h jwe_dir)&state=af0ifjsldkj"
-ask combined "$url/cb?redirect=$(percent "https://app.example/cb?access_token=$(h es256)&state=1")"
-ask combined "$url/cb?header=Bearer%20$(h eddsa)"
-ask combined "$url/cb?header=Bearer+$(h hex40)"
-ask combined -e "https://app.example/cb?access_token=$(h jwe_rsa)&state=1" "$url/app.js"
-ask combined -e "https://app.example/reset/$(h sdjwt)/confirm" "$url/app.css"
-ask combined -u "svc-orders:$(h password)" "$url/orders"
-ask combined -A "orders/1.4 (Bearer $(h uuid))" "$url/orders"
-ask combined "$url/verify/$(h dpop)/confirm"
-ask combined "$url/orders?token=$(h hex32)"
-ask combined "$url/orders?jwt=$(h b64url)"
-ask combined --data "client_assertion=$(h ghp)" "$url/token"
-ask combined "$url/private?refresh_token=$(h xoxb)"
+ask nginx-combined "$url/orders?access_token=$(h hs256)"
+ask nginx-combined "$url/orders?page=2&access_token=$(h rs256)&sort=asc"
+ask nginx-combined "$url/orders?access_token=$(percent "$(h b64std)")&page=2"
+ask nginx-combined "$url/cb?id_token=$(h jwe_dir)&state=af0ifjsldkj"
+ask nginx-combined "$url/cb?redirect=$(percent "https://app.example/cb?access_token=$(h es256)&state=1")"
+ask nginx-combined "$url/cb?header=Bearer%20$(h eddsa)"
+ask nginx-combined "$url/cb?header=Bearer+$(h hex40)"
+ask nginx-combined -e "https://app.example/cb?access_token=$(h jwe_rsa)&state=1" "$url/app.js"
+ask nginx-combined -e "https://app.example/reset/$(h sdjwt)/confirm" "$url/app.css"
+ask nginx-combined -u "svc-orders:$(h password)" "$url/orders"
+ask nginx-combined -A "orders/1.4 (Bearer $(h uuid))" "$url/orders"
+ask nginx-combined "$url/verify/$(h dpop)/confirm"
+ask nginx-combined "$url/orders?token=$(h hex32)"
+ask nginx-combined "$url/orders?jwt=$(h b64url)"
+ask nginx-combined --data "client_assertion=$(h ghp)" "$url/token"
+ask nginx-combined "$url/cb?code=$(h session)&state=af0ifjsldkj"
+ask nginx-combined "$url/private?refresh_token=$(h xoxb)"
 log nginx-combined <nginx/combined.log
 
-h() { have nginx-custom "$1"; }
-ask custom -H "Authorization: Bearer $(h rs256)" "$url/orders"
-ask custom -H "Authorization: Bearer $(h b64std)" "$url/orders?page=2"
-ask custom -H "authorization: bearer $(h hex32)" -H "DPoP: $(h dpop)" "$url/orders"
-ask custom -H "Authorization: Basic $(h basic)" "$url/orders"
-ask custom -H "Authorization: Token token=\"$(h hex40)\"" "$url/orders"
-ask custom --cookie "theme=dark; session=$(h hs256)" "$url/orders"
-ask custom -H "X-Api-Key: $(h uuid)" "$url/orders?access_token=$(h es256)&page=2"
-ask custom -e "https://app.example/cb?id_token=$(h jwe_dir)" "$url/orders"
-ask custom "$url/login?session=$(h b64url)"
-ask custom -H "Authorization: Bearer $(h numeric)" "$url/orders"
-cat nginx/custom-headers.log nginx/custom-pipes.log nginx/custom-logfmt.log | log nginx-custom
+for sample in nginx-headers nginx-logfmt; do
+    h() { have "$sample" "$1"; }
+    ask "$sample" -H "Authorization: Bearer $(h rs256)" "$url/orders"
+    ask "$sample" -H "Authorization: Bearer $(h b64std)" "$url/orders?page=2"
+    ask "$sample" -H "authorization: bearer $(h hex32)" -H "DPoP: $(h dpop)" "$url/orders"
+    ask "$sample" -H "Authorization: Basic $(h basic)" "$url/orders"
+    ask "$sample" -H "Authorization: Token token=\"$(h hex40)\"" "$url/orders"
+    ask "$sample" --cookie "theme=dark; session=$(h hs256)" "$url/orders"
+    ask "$sample" -H "X-Api-Key: $(h uuid)" "$url/orders?access_token=$(h es256)&page=2"
+    ask "$sample" -e "https://app.example/cb?id_token=$(h jwe_dir)" "$url/orders"
+    ask "$sample" "$url/login/$sample"
+    ask "$sample" -H "Authorization: Bearer $(h numeric)" "$url/orders"
+    log "$sample" <"nginx/${sample#nginx-}.log"
+done
+
+h() { have nginx-pipes "$1"; }
+ask nginx-pipes -H "Authorization: Bearer $(h rs256)" "$url/orders"
+ask nginx-pipes -H "Authorization: Bearer $(h b64std)" "$url/orders?page=2"
+ask nginx-pipes -H "authorization: bearer $(h hex32)" "$url/orders"
+ask nginx-pipes "$url/orders?access_token=$(h es256)&page=2"
+ask nginx-pipes -e "https://app.example/cb?id_token=$(h jwe_dir)" "$url/orders"
+ask nginx-pipes -H "Authorization: Basic $(h basic)" "$url/orders"
+ask nginx-pipes -H "Authorization: Token token=\"$(h hex40)\"" "$url/orders"
+log nginx-pipes <nginx/pipes.log
+# Neither a name nor the word Bearer stands before these.
+beyond nginx-pipes basic password hex40
 
 h() { have nginx-json "$1"; }
-ask json -H "Authorization: Bearer $(h rs256)" "$url/orders"
-ask json -H "Authorization: Token token=\"$(h hex40)\"" "$url/orders"
-ask json "$url/orders?access_token=$(h es256)&page=2"
-ask json --cookie "theme=dark; session=$(h jwe_dir)" "$url/orders"
-ask json -e "https://app.example/cb#id_token=$(h eddsa)" "$url/orders"
-ask json --data "grant_type=refresh_token&refresh_token=$(h b64url)" "$url/form"
-ask json --data "{\"access_token\":\"$(h hs256)\",\"token_type\":\"Bearer\"}" "$url/form"
-ask json --data "{\"refresh_token\": \"$(h uuid)\"}" "$url/form"
-ask json -H "Authorization: Basic $(h basic)" "$url/orders"
+ask nginx-json -H "Authorization: Bearer $(h rs256)" "$url/orders"
+ask nginx-json -H "Authorization: Token token=\"$(h hex40)\"" "$url/orders"
+ask nginx-json "$url/orders?access_token=$(h es256)&page=2"
+ask nginx-json --cookie "theme=dark; session=$(h jwe_dir)" "$url/orders"
+ask nginx-json -e "https://app.example/cb#id_token=$(h eddsa)" "$url/orders"
+ask nginx-json --data "grant_type=refresh_token&refresh_token=$(h b64url)" "$url/form"
+ask nginx-json --data "{\"access_token\":\"$(h hs256)\",\"token_type\":\"Bearer\"}" "$url/form"
+ask nginx-json --data "{\"refresh_token\": \"$(h uuid)\"}" "$url/form"
+ask nginx-json -H "Authorization: Basic $(h basic)" "$url/orders"
 log nginx-json <nginx/json.log
 
 h() { have nginx-error "$1"; }

@@ -22,7 +22,11 @@ wait "$receiver"
 log syslog <syslog.txt
 
 (cd node && node console.js "$work/credentials/node-console" 2>&1) | log node-console
+# A buffer, printed as bytes in hexadecimal with blanks.
+beyond node-console numeric
 (cd node && NODE_DEBUG=http node client.js "$work/credentials/node-http" "$PORT" 2>&1) | log node-http
+# A password as the option `auth`.
+beyond node-http password
 (cd node && node structured.js "$work/credentials/node-structured" 2>&1) | log node-structured
 
 java -cp java -Djdk.httpclient.HttpClient.log=headers,requests,errors \
@@ -32,4 +36,6 @@ java -cp java -Djdk.internal.httpclient.debug=true \
 
 for format in json full pretty; do
     target/debug/samples "credentials/rust-$format" "$format" 2>&1 | log "rust-$format"
+    # The field of type Vec<u8>: numbers in decimal.
+    beyond "rust-$format" hs256
 done
