@@ -1,4 +1,7 @@
-"""Refuse samples that name the machine they were made on or grow too large: `check.py OUT NAME...`."""
+"""Refuse samples that grow too large or name the machine they were made on: `check.py OUT NAME...`.
+
+Each NAME is a host or a folder that no log may hold.
+"""
 
 import pathlib
 import re
@@ -8,8 +11,8 @@ FILE_BYTES_MAX = 40 * 1024
 ALL_BYTES_MAX = 400 * 1024
 
 out, names = pathlib.Path(sys.argv[1]), [n.encode() for n in sys.argv[2:]]
-# Folders of a home or of a build machine; /home/ada is the one that the scrubbing puts in.
-private = re.compile(rb"/root\b|/home/(?!ada\b)\w|/work\b|/tmp/(?!beartrap-samples)\w")
+# Homes and other temporary folders; /home/ada is the one that the scrubbing puts in.
+private = re.compile(rb"/root\b|/home/(?!ada\b)\w|/tmp/(?!beartrap-samples)\w")
 total = 0
 faults = []
 for log in sorted(out.rglob("*.*")):

@@ -144,7 +144,10 @@ def main() -> None:
         for form in ("plain", "percent", "escaped", "base64", "hex", "decimal", "cut"):
             lines.append(f"{form} = {counts.get(form, 0)}")
         lines.append("")
+    everything = [f.read_text() for name in sys.argv[3:] for f in (credentials / name).iterdir()]
     for log in sorted((out / "clean").glob("*.log")):
+        if count(log.read_bytes(), everything, set())[1]:
+            sys.exit(f"index: clean/{log.name}: holds a credential")
         lines.append("[[sample]]")
         lines.append(f'name = "clean/{log.stem}"')
         lines.append(f'program = "{program_of(log.stem, known)}"')
