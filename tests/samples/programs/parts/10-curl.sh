@@ -45,7 +45,7 @@ grep -oP '(?<=Signature=|response=")[0-9a-f]+' "$out/curl-http1.log" >"$out/curl
     traced --oauth2-bearer "$(h hex40)" "$url/orders?access_token=$(h es256)"
     traced -H "X-Api-Key: $(h b64std)" --data "{\"refresh_token\":\"$(h uuid)\"}" "$url/orders"
     strace -f -qq -e trace=sendto -s 280 -o /dev/stdout curl --silent --output /dev/null -H "Authorization: Bearer $(h hs256)" "$url/orders"
-    strace -f -qq -e trace=sendto -s 120 -o /dev/stdout curl --silent --output /dev/null -H "Authorization: Bearer $(h b64url)" "$url/orders"
+    strace -f -qq -e trace=sendto -s 140 -o /dev/stdout curl --silent --output /dev/null -H "Authorization: Bearer $(h b64url)" "$url/orders"
 } | log curl-strace
 
 {
