@@ -52,6 +52,13 @@ pub enum Carry {
     None = 0,
 }
 
+impl Carry {
+    /// The carry that was stored as `code` (its value as `u8`); `None` if this version knows no such state.
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Carry::None].into_iter().find(|carry| *carry as u8 == code)
+    }
+}
+
 /// One replacement inside a text that was scanned as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
