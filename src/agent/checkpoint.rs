@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn what_was_stored_is_loaded() {
         let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(directory.path()).unwrap();
+        let data_dir = DataDir::open(&directory.path().join("state")).unwrap();
         let (mut checkpoint, loaded) = Checkpoint::load(&data_dir, "app");
         assert!(loaded.is_first_start && loaded.entries.is_empty());
         let entries = [entry(1), entry(2)];
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn any_damage_gives_the_older_state_or_none() {
         let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(directory.path()).unwrap();
+        let data_dir = DataDir::open(&directory.path().join("state")).unwrap();
         let (mut checkpoint, _) = Checkpoint::load(&data_dir, "app");
         checkpoint.store([entry(1)].iter()).unwrap();
         checkpoint.store([entry(2)].iter()).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_damaged_newest_generation_does_not_push_out_the_older() {
         let directory = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(directory.path()).unwrap();
+        let data_dir = DataDir::open(&directory.path().join("state")).unwrap();
         let (mut checkpoint, _) = Checkpoint::load(&data_dir, "app");
         checkpoint.store([entry(1)].iter()).unwrap();
         checkpoint.store([entry(2)].iter()).unwrap();

@@ -160,12 +160,13 @@ mod tests {
 
     #[test]
     fn only_one_process_may_use_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let first = DataDir::open(directory.path()).unwrap();
-        let message = DataDir::open(directory.path()).unwrap_err().to_string();
-        assert!(message.contains("in use") && message.contains(directory.path().to_str().unwrap()), "{message}");
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("state");
+        let first = DataDir::open(&path).unwrap();
+        let message = DataDir::open(&path).unwrap_err().to_string();
+        assert!(message.contains("in use") && message.contains(path.to_str().unwrap()), "{message}");
         drop(first);
-        DataDir::open(directory.path()).unwrap();
+        DataDir::open(&path).unwrap();
     }
 
     #[test]
@@ -178,11 +179,12 @@ mod tests {
 
     #[test]
     fn the_identity_key_stays_and_a_damaged_one_is_replaced() {
-        let directory = tempfile::tempdir().unwrap();
-        let digest = || DataDir::open(directory.path()).unwrap().identity_key().head(b"x");
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("state");
+        let digest = || DataDir::open(&path).unwrap().identity_key().head(b"x");
         let first = digest();
         assert_eq!(first, digest());
-        std::fs::write(directory.path().join(IDENTITY_KEY_NAME), b"short").unwrap();
+        std::fs::write(path.join(IDENTITY_KEY_NAME), b"short").unwrap();
         let second = digest();
         assert_ne!(first, second);
         assert_eq!(second, digest());

@@ -195,6 +195,7 @@ impl Task {
                     follower.unlisted(Some(path.to_owned()));
                 }
                 self.files.push(follower);
+                self.report.streams += 1;
                 self.is_dirty = true;
             }
             Err(refusal) => self.report(path, refusal),
@@ -233,7 +234,7 @@ impl Task {
         if let Some(landmarks) = landmarks {
             return Ok(Follower::new(file, id, path.to_owned(), position, landmarks, false));
         }
-        self.stats.mismatched += 1;
+        self.report.mismatched += 1;
         tracing::info!(
             source = self.shared.source, path = %path.display(),
             "file is not what the checkpoint says and is read from its beginning"
@@ -274,7 +275,7 @@ impl Task {
             let candidates = self.files.iter().enumerate().filter(|(index, _)| Some(*index) != except);
             let victim = candidates.filter_map(|(index, file)| Some((file.closing_order()?, index))).min();
             let Some((_, index)) = victim else { return false };
-            self.files[index].close(&mut self.stats);
+            self.files[index].close(&mut self.report);
         }
     }
 }

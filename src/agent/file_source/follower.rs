@@ -2,7 +2,7 @@
 
 use super::super::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Position, TAIL_LEN_MAX};
 use super::super::outlet::Receipt;
-use super::FileStats;
+use super::SourceReport;
 use crate::codec::{Decoding, RecordStream};
 use crate::redact::{Carry, CleanBlock, Redaction};
 use std::collections::VecDeque;
@@ -122,9 +122,9 @@ impl Follower {
     }
 
     /// Gives the descriptor and the stream's memory back. A record that was read in part is read again.
-    pub fn close(&mut self, stats: &mut FileStats) {
+    pub fn close(&mut self, report: &mut SourceReport) {
         self.file = None;
-        self.end_stream(stats);
+        self.end_stream(report);
         self.read_to = self.position.offset;
         self.stream_start = self.position.offset;
         self.landmarks.tail.clone_from(&self.position_tail);
@@ -266,30 +266,30 @@ impl Follower {
     ///
     /// The bytes before `read_to` are read once more and compared, so a file that was truncated and has grown past
     /// `read_to` between two turns is noticed too. What can't be noticed is one that grew back to the same bytes there.
-    pub fn step(&mut self, shared: &Shared, buffer: &mut [u8], stats: &mut FileStats) -> io::Result<Step> {
+    pub fn step(&mut self, shared: &Shared, buffer: &mut [u8], report: &mut SourceReport) -> io::Result<Step> {
         let Some(file) = &self.file else { return Ok(Step::Idle) };
         let overlap = self.landmarks.tail.len();
         let start = self.read_to - overlap as u64;
         let len = read_past(file, buffer, start, overlap)?;
         if len < overlap || buffer[..overlap] != self.landmarks.tail[..] {
-            stats.truncated += 1;
+            report.truncated += 1;
             tracing::info!(source = shared.source, path = %self.path.display(), "file was truncated and is read from its beginning");
-            return Ok(self.restart(shared, stats));
+            return Ok(self.restart(shared, report));
         }
         if len == overlap || self.abandoned {
             if self.is_expired(Instant::now(), shared) {
-                return Ok(self.end(shared, stats));
+                return Ok(self.end(shared, report));
             }
             self.pause(shared);
             return Ok(Step::Idle);
         }
         self.last_growth = Instant::now();
         self.ended = false;
-        Ok(self.take(shared, &buffer[..len], overlap, stats))
+        Ok(self.take(shared, &buffer[..len], overlap, report))
     }
 
     /// Takes `bytes[overlap..]` as the file's next.
-    fn take(&mut self, shared: &Shared, bytes: &[u8], overlap: usize, stats: &mut FileStats) -> Step {
+    fn take(&mut self, shared: &Shared, bytes: &[u8], overlap: usize, report: &mut SourceReport) -> Step {
         let new = &bytes[overlap..];
         if self.read_to == 0 && COMPRESSED.iter().any(|magic| new.starts_with(magic)) {
             tracing::info!(source = shared.source, path = %self.path.display(), "compressed file is not read");
@@ -301,8 +301,8 @@ impl Follower {
         if hole < new.len() {
             self.in_hole = false;
         }
-        stats.read_bytes += new.len() as u64;
-        stats.hole_bytes += hole as u64;
+        report.bytes += new.len() as u64;
+        report.hole_bytes += hole as u64;
         let mut block = CleanBlock::new();
         if hole > 0 {
             self.note(bytes, overlap, hole);
@@ -326,7 +326,7 @@ impl Follower {
                 self.set_position(shared, consumed, carry, &tail);
             }
             if let Err(error) = framing {
-                stats.broken_files += 1;
+                report.broken_streams += 1;
                 tracing::warn!(source = shared.source, path = %self.path.display(), %error, "file can't be read on");
                 self.abandoned = true;
                 self.ready = false;
@@ -363,8 +363,8 @@ impl Follower {
     }
 
     /// Begins again at the file's start; the half record that was there before goes out.
-    fn restart(&mut self, shared: &Shared, stats: &mut FileStats) -> Step {
-        let (block, _) = self.finish_stream(shared, stats);
+    fn restart(&mut self, shared: &Shared, report: &mut SourceReport) -> Step {
+        let (block, _) = self.finish_stream(shared, report);
         self.read_to = 0;
         self.stream_start = 0;
         self.landmarks = Landmarks::default();
@@ -377,8 +377,8 @@ impl Follower {
     }
 
     /// Nobody has written for long enough: a last record without a delimiter is complete now.
-    fn end(&mut self, shared: &Shared, stats: &mut FileStats) -> Step {
-        let (block, carry) = self.finish_stream(shared, stats);
+    fn end(&mut self, shared: &Shared, report: &mut SourceReport) -> Step {
+        let (block, carry) = self.finish_stream(shared, report);
         let tail = self.landmarks.tail.clone();
         self.set_position(shared, self.read_to, carry, &tail);
         self.stream_start = self.read_to;
@@ -387,7 +387,7 @@ impl Follower {
         Step::Block(block, self.position)
     }
 
-    fn finish_stream(&mut self, shared: &Shared, stats: &mut FileStats) -> (CleanBlock, Carry) {
+    fn finish_stream(&mut self, shared: &Shared, report: &mut SourceReport) -> (CleanBlock, Carry) {
         let mut block = CleanBlock::new();
         let mut carry = self.position.carry;
         if let Some(stream) = &mut self.stream {
@@ -398,16 +398,16 @@ impl Follower {
             }
             carry = stream.carry();
         }
-        self.end_stream(stats);
+        self.end_stream(report);
         (block, carry)
     }
 
     /// Drops the stream and keeps its counts.
-    pub fn end_stream(&mut self, stats: &mut FileStats) {
+    pub fn end_stream(&mut self, report: &mut SourceReport) {
         if let Some(stream) = self.stream.take() {
-            stats.findings.add(stream.counts());
-            stats.split_records += stream.stats().split_records;
-            stats.not_json += stream.stats().not_json;
+            report.findings.add(stream.counts());
+            report.stats.split_records += stream.stats().split_records;
+            report.stats.not_json += stream.stats().not_json;
         }
     }
 }

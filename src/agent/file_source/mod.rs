@@ -10,7 +10,7 @@ use super::config;
 use super::data_dir::DataDir;
 use super::outlet::{Outlet, Receipt};
 use super::stop::Stop;
-use crate::codec::Decoding;
+use crate::codec::{Decoding, StreamStats};
 use crate::redact::{CleanBlock, Counts, Redaction};
 use discovery::Discovery;
 use follower::{BUFFER_LEN, Follower, Shared, Step};
@@ -47,30 +47,26 @@ pub(super) async fn run(
 }
 
 /// What a source did.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SourceReport {
-    pub stats: FileStats,
-    /// Blocks that were handed on and not acknowledged: they will be read again.
-    pub unacknowledged_blocks: u64,
-}
-
-/// Counters of a file source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct FileStats {
-    pub read_bytes: u64,
+pub(super) struct SourceReport {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Files that were read.
+    pub streams: u64,
+    /// Files whose framing broke.
+    pub broken_streams: u64,
     pub findings: Counts,
-    pub split_records: u64,
-    pub not_json: u64,
+    pub stats: StreamStats,
     /// How often a file that was being followed got shorter, or other bytes than had been read from it.
     pub truncated: u64,
-    /// How many files were not what the checkpoint says, and were read from their beginning.
+    /// Files that were not what the checkpoint says, and were read from their beginning.
     pub mismatched: u64,
     /// NUL bytes that a truncation had left at the beginning of a file and that were skipped.
     pub hole_bytes: u64,
-    /// Files whose framing broke.
-    pub broken_files: u64,
-    /// Files that were removed while they were closed for want of descriptors.
+    /// Files that were removed, with something unread in them, while they were closed for want of descriptors.
     pub lost_files: u64,
+    /// Blocks that were handed on and not acknowledged: they will be read again.
+    pub unacknowledged_blocks: u64,
 }
 
 /// Why a source ended badly.
@@ -122,7 +118,7 @@ struct Task {
     is_dirty: bool,
     outlet: Outlet,
     stop: watch::Receiver<Stop>,
-    stats: FileStats,
+    report: SourceReport,
     buffer: Vec<u8>,
 }
 
@@ -159,7 +155,7 @@ impl Task {
             is_dirty: true,
             outlet,
             stop,
-            stats: FileStats::default(),
+            report: SourceReport::default(),
             buffer: vec![0; BUFFER_LEN],
         }
     }
@@ -179,10 +175,10 @@ impl Task {
             .store(entries.iter())
             .map_err(|error| SourceError::Checkpoint { path: self.checkpoint.path().to_owned(), error })?;
         for file in &mut self.files {
-            file.end_stream(&mut self.stats);
+            file.end_stream(&mut self.report);
         }
-        let unacknowledged_blocks = self.files.iter().map(|file| file.unacknowledged_blocks() as u64).sum();
-        Ok(SourceReport { stats: self.stats, unacknowledged_blocks })
+        self.report.unacknowledged_blocks = self.files.iter().map(|file| file.unacknowledged_blocks() as u64).sum();
+        Ok(self.report)
     }
 
     /// Reads all files in turns, one block each; returns when the source is to drain.
@@ -223,7 +219,7 @@ impl Task {
             return Ok(false);
         }
         let file = &mut self.files[index];
-        match file.step(&self.shared, &mut self.buffer, &mut self.stats) {
+        match file.step(&self.shared, &mut self.buffer, &mut self.report) {
             Ok(Step::Idle) => Ok(false),
             Ok(Step::Block(block, position)) => {
                 let receipt = if block.is_empty() { None } else { Some(self.send(block).await?) };
@@ -311,16 +307,16 @@ impl Task {
 
     /// Forgets files of which nothing more is to come.
     fn forget_done(&mut self) {
-        let Self { files, discovery, stats, shared, is_dirty, .. } = self;
+        let Self { files, discovery, report, shared, is_dirty, .. } = self;
         files.retain_mut(|file| {
             if !file.is_done() {
                 return true;
             }
             if file.is_gone() && file.has_unread() {
-                stats.lost_files += 1;
+                report.lost_files += 1;
                 tracing::warn!(source = shared.source, path = %file.path.display(), "file is gone and was not open: its end may be lost");
             }
-            file.end_stream(stats);
+            file.end_stream(report);
             if !file.is_nameless() {
                 discovery.remember(entry(file));
             }
