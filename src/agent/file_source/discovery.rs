@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const REMEMBER_SECS: u64 = 7 * 24 * 3600;
 /// How many such files are remembered; the ones that were seen last stay.
 const REMEMBERED_MAX: usize = 10_000;
+/// How many files one source follows; what is kept of an idle one is about a KiB.
+const FOLLOWED_MAX: usize = 100_000;
 /// Names of files that hold no lines.
 const COMPRESSED_EXTENSIONS: [&str; 6] = ["gz", "zst", "xz", "bz2", "lz4", "zip"];
 const MATCH: MatchOptions =
@@ -127,6 +129,12 @@ impl Discovery {
         });
         paths
     }
+
+    /// Whether the globs name a path, be it there or not.
+    fn names(&self, path: &Path) -> bool {
+        let matches = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches_path_with(path, MATCH));
+        matches(&self.include) && !matches(&self.exclude)
+    }
 }
 
 fn has_compressed_name(path: &Path) -> bool {
@@ -153,7 +161,7 @@ impl Task {
             }
             match unseen.remove(&id) {
                 Some(index) => self.is_dirty |= self.files[index].listed(&path),
-                None => self.admit(&path, true),
+                None => self.admit(&path, None),
             }
         }
         self.search_renamed(unseen.into_values());
@@ -177,22 +185,29 @@ impl Task {
     /// A file that was rotated while nobody looked may have a name that no glob knows: its end is still to be read.
     fn search_rotated_while_stopped(&mut self) {
         let mut directories = Directories::default();
-        let entries: Vec<(FileId, PathBuf)> =
-            self.discovery.remembered.values().map(|entry| (entry.id, entry.path.clone())).collect();
-        for (id, path) in entries {
-            if let Some(path) = directories.find(&path, id).filter(|path| !has_compressed_name(path)) {
-                self.admit(&path, false);
+        // A file that is in its old place, but which the globs no longer name, is the user's choice.
+        let rotated = self.discovery.remembered.values().filter(|entry| self.discovery.names(&entry.path));
+        let rotated: Vec<(FileId, PathBuf)> = rotated.map(|entry| (entry.id, entry.path.clone())).collect();
+        for (id, listed_path) in rotated {
+            if let Some(path) = directories.find(&listed_path, id).filter(|path| !has_compressed_name(path)) {
+                self.admit(&path, Some(listed_path));
             }
         }
     }
 
     /// Takes up a file that is not followed yet.
-    fn admit(&mut self, path: &Path, is_listed: bool) {
-        let opened = if self.make_room(None) { self.open_new(path) } else { Err(Refusal::NoRoom) };
+    fn admit(&mut self, path: &Path, rotated_from: Option<PathBuf>) {
+        let opened = if self.files.len() >= FOLLOWED_MAX {
+            Err(Refusal::Refused(format!("{FOLLOWED_MAX} files are followed already")))
+        } else if self.make_room(None) {
+            self.open_new(path)
+        } else {
+            Err(Refusal::NoRoom)
+        };
         match opened {
             Ok(mut follower) => {
-                if !is_listed {
-                    follower.unlisted(Some(path.to_owned()));
+                if let Some(listed_path) = rotated_from {
+                    follower.rotated_from(listed_path);
                 }
                 self.files.push(follower);
                 self.report.streams += 1;

@@ -1,5 +1,6 @@
 //! One followed file: where it is read, whether it is still what it was, and how much of it has been delivered.
 
+use super::super::checkpoint::Entry;
 use super::super::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Position, TAIL_LEN_MAX};
 use super::super::outlet::Receipt;
 use super::SourceReport;
@@ -42,7 +43,10 @@ pub(super) enum Step {
 /// A file that is followed under whatever name it has.
 pub(super) struct Follower {
     pub id: FileId,
+    /// Where it is now.
     pub path: PathBuf,
+    /// The last name of it that a glob knew.
+    listed_path: PathBuf,
     /// Closed while others need the descriptor.
     file: Option<File>,
     /// Missing until something is read, and after a close.
@@ -85,6 +89,7 @@ impl Follower {
         }
         Self {
             id,
+            listed_path: path.clone(),
             path,
             file: Some(file),
             stream: None,
@@ -107,10 +112,6 @@ impl Follower {
         }
     }
 
-    pub fn frontier(&self) -> Position {
-        self.frontier
-    }
-
     pub fn is_open(&self) -> bool {
         self.file.is_some()
     }
@@ -124,9 +125,8 @@ impl Follower {
     /// Gives the descriptor and the stream's memory back. A record that was read in part is read again.
     pub fn close(&mut self, report: &mut SourceReport) {
         self.file = None;
-        self.end_stream(report);
         self.read_to = self.position.offset;
-        self.stream_start = self.position.offset;
+        self.end_stream(report);
         self.landmarks.tail.clone_from(&self.position_tail);
         let head_len = self.landmarks.head.len().min(usize::try_from(self.read_to).unwrap_or(HEAD_LEN_MAX));
         self.landmarks.head.truncate(head_len);
@@ -137,16 +137,26 @@ impl Follower {
         self.file = Some(file);
     }
 
-    /// A glob names it.
+    /// What the checkpoint is to say of it.
+    pub fn entry(&self, last_seen_secs: u64) -> Entry {
+        Entry { id: self.id, position: self.frontier, path: self.listed_path.clone(), last_seen_secs }
+    }
+
+    /// A glob names it; true if by another name than before.
     pub fn listed(&mut self, path: &Path) -> bool {
         self.unlisted_since = None;
         self.nameless = false;
         self.ended = false;
-        let moved = self.path != path;
-        if moved {
-            self.path = path.to_owned();
-        }
-        moved
+        let is_moved = self.listed_path != path;
+        self.path = path.to_owned();
+        self.listed_path = path.to_owned();
+        is_moved
+    }
+
+    /// It was rotated while nobody looked: `listed_path` is the name that it had.
+    pub fn rotated_from(&mut self, listed_path: PathBuf) {
+        self.listed_path = listed_path;
+        self.unlisted_since = Some(Instant::now());
     }
 
     /// No glob names it; `path` is where it was found all the same.
@@ -270,7 +280,7 @@ impl Follower {
         let Some(file) = &self.file else { return Ok(Step::Idle) };
         let overlap = self.landmarks.tail.len();
         let start = self.read_to - overlap as u64;
-        let len = read_past(file, buffer, start, overlap)?;
+        let len = read_past(file, &mut buffer[..overlap + READ_LEN], start, overlap)?;
         if len < overlap || buffer[..overlap] != self.landmarks.tail[..] {
             report.truncated += 1;
             tracing::info!(source = shared.source, path = %self.path.display(), "file was truncated and is read from its beginning");
@@ -279,6 +289,10 @@ impl Follower {
         if len == overlap || self.abandoned {
             if self.is_expired(Instant::now(), shared) {
                 return Ok(self.end(shared, report));
+            }
+            if self.read_to == self.position.offset {
+                // Most files are idle most of the time: their streams are not to hold memory meanwhile.
+                self.end_stream(report);
             }
             self.pause(shared);
             return Ok(Step::Idle);
@@ -381,7 +395,6 @@ impl Follower {
         let (block, carry) = self.finish_stream(shared, report);
         let tail = self.landmarks.tail.clone();
         self.set_position(shared, self.read_to, carry, &tail);
-        self.stream_start = self.read_to;
         self.ended = true;
         self.ready = false;
         Step::Block(block, self.position)
@@ -402,8 +415,9 @@ impl Follower {
         (block, carry)
     }
 
-    /// Drops the stream and keeps its counts.
+    /// Drops the stream and keeps its counts; the next one starts at `read_to`.
     pub fn end_stream(&mut self, report: &mut SourceReport) {
+        self.stream_start = self.read_to;
         if let Some(stream) = self.stream.take() {
             report.findings.add(stream.counts());
             report.stats.split_records += stream.stats().split_records;

@@ -1,4 +1,9 @@
 //! The file source: follows files, and is its own queue. What is not acknowledged is read again after a restart.
+//!
+//! What no reader can notice, and what may therefore be lost: a file that was truncated and has grown back past the
+//! offset with the same 64 bytes before it (and, after a restart, the same first KiB); what is written between the last
+//! read and a truncation; a file that is made and removed between two looks; the end of a file that is removed while it
+//! is closed because more files than `max_open_files` are followed (counted as lost).
 
 mod discovery;
 mod follower;
@@ -318,7 +323,7 @@ impl Task {
             }
             file.end_stream(report);
             if !file.is_nameless() {
-                discovery.remember(entry(file));
+                discovery.remember(file.entry(now_secs()));
             }
             *is_dirty = true;
             false
@@ -342,12 +347,9 @@ impl Task {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        self.files.iter().map(entry).chain(self.discovery.remembered().cloned()).collect()
+        let now_secs = now_secs();
+        self.files.iter().map(|file| file.entry(now_secs)).chain(self.discovery.remembered().cloned()).collect()
     }
-}
-
-fn entry(file: &Follower) -> Entry {
-    Entry { id: file.id, position: file.frontier(), path: file.path.clone(), last_seen_secs: now_secs() }
 }
 
 fn now_secs() -> u64 {

@@ -1,6 +1,7 @@
 //! The file source over real files, with a sink that remembers what it got.
 
 mod follow;
+mod kill;
 mod paths;
 mod restart;
 mod rotate;
@@ -29,27 +30,9 @@ pub(super) struct Bench {
 impl Bench {
     pub fn new(globs: &[&str]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::open(&root.path().join("state")).unwrap();
         std::fs::create_dir(root.path().join("logs")).unwrap();
-        let include =
-            globs.iter().map(|glob| glob::Pattern::new(root.path().join("logs").join(glob).to_str().unwrap()).unwrap());
-        let file = config::FileSource {
-            include: include.collect(),
-            exclude: Vec::new(),
-            read_from_end: false,
-            glob_interval: Duration::from_millis(5),
-            poll_interval: Duration::from_millis(2),
-            rotate_wait: Duration::from_millis(150),
-            checkpoint_interval: Duration::from_millis(5),
-            max_open_files: 64,
-        };
-        let config = config::Source {
-            name: "app".into(),
-            framing: Framing::NewlineDelimited,
-            codec: Codec::Text,
-            max_record_bytes: 1 << 20,
-            kind: config::SourceKind::File(file.clone()),
-        };
+        let data_dir = DataDir::open(&root.path().join("state")).unwrap();
+        let (config, file) = configuration(root.path(), globs);
         Self { root, data_dir, config, file }
     }
 
@@ -59,6 +42,24 @@ impl Bench {
 
     pub fn checkpoint_path(&self) -> PathBuf {
         self.data_dir.path().join("app.checkpoint")
+    }
+
+    pub fn older_checkpoint_path(&self) -> PathBuf {
+        self.checkpoint_path().with_added_extension("1")
+    }
+
+    /// The checkpoints as a process that is killed at this moment leaves them.
+    pub fn snapshot(&self) -> [Option<Vec<u8>>; 2] {
+        [self.checkpoint_path(), self.older_checkpoint_path()].map(|path| std::fs::read(path).ok())
+    }
+
+    pub fn restore(&self, snapshot: [Option<Vec<u8>>; 2]) {
+        for (path, contents) in [self.checkpoint_path(), self.older_checkpoint_path()].into_iter().zip(snapshot) {
+            match contents {
+                Some(contents) => std::fs::write(path, contents).unwrap(),
+                None => drop(std::fs::remove_file(path)),
+            }
+        }
     }
 
     pub fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -77,12 +78,14 @@ impl Bench {
     pub fn start_with(&self, acknowledges: impl Fn(usize) -> bool + Send + 'static) -> Running {
         let (outlet, mut deliveries) = sink();
         let output = Arc::new(Mutex::new(Vec::new()));
-        let received = output.clone();
+        let delivered = Arc::new(Mutex::new(Vec::new()));
+        let (received, acknowledged) = (output.clone(), delivered.clone());
         tokio::spawn(async move {
             let mut number = 0;
             while let Some(delivery) = deliveries.recv().await {
                 received.lock().unwrap().extend_from_slice(delivery.block.as_bytes());
                 if acknowledges(number) {
+                    acknowledged.lock().unwrap().extend_from_slice(delivery.block.as_bytes());
                     delivery.acknowledge();
                 }
                 number += 1;
@@ -90,11 +93,10 @@ impl Bench {
         });
         let (stop, stopped) = watch::channel(Stop::Running);
         let (config, file, data_dir) = (self.config.clone(), self.file.clone(), self.data_dir.clone());
-        let keys = KeyRing::parse("07".repeat(32).as_bytes()).unwrap();
-        let redaction = Redaction::new(keys, Options::default()).unwrap();
+        let redaction = redaction();
         let task =
             tokio::spawn(async move { run(&config, &file, &data_dir, &redaction, outlet, stopped).await.unwrap() });
-        Running { output, stop, task }
+        Running { output, delivered, stop, task }
     }
 
     /// Runs the source until it has delivered `expected` and stops it.
@@ -105,6 +107,34 @@ impl Bench {
     }
 }
 
+/// A source over `logs` in `root`, quick enough for tests.
+pub(super) fn configuration(root: &Path, globs: &[&str]) -> (config::Source, config::FileSource) {
+    let pattern = |glob: &&str| glob::Pattern::new(root.join("logs").join(glob).to_str().unwrap()).unwrap();
+    let file = config::FileSource {
+        include: globs.iter().map(pattern).collect(),
+        exclude: Vec::new(),
+        read_from_end: false,
+        glob_interval: Duration::from_millis(5),
+        poll_interval: Duration::from_millis(2),
+        rotate_wait: Duration::from_millis(150),
+        checkpoint_interval: Duration::from_millis(5),
+        max_open_files: 64,
+    };
+    let config = config::Source {
+        name: "app".into(),
+        framing: Framing::NewlineDelimited,
+        codec: Codec::Text,
+        max_record_bytes: 1 << 20,
+        kind: config::SourceKind::File(file.clone()),
+    };
+    (config, file)
+}
+
+pub(super) fn redaction() -> Redaction {
+    let keys = KeyRing::parse("07".repeat(32).as_bytes()).unwrap();
+    Redaction::new(keys, Options::default()).unwrap()
+}
+
 /// A way into a sink with room for a few blocks.
 fn sink() -> (Outlet, mpsc::Receiver<Delivery>) {
     let (sender, receiver) = mpsc::channel(4);
@@ -112,7 +142,9 @@ fn sink() -> (Outlet, mpsc::Receiver<Delivery>) {
 }
 
 pub(super) struct Running {
+    /// What the sink got, and what of it it has acknowledged.
     output: Arc<Mutex<Vec<u8>>>,
+    delivered: Arc<Mutex<Vec<u8>>>,
     stop: watch::Sender<Stop>,
     task: JoinHandle<SourceReport>,
 }
@@ -120,6 +152,10 @@ pub(super) struct Running {
 impl Running {
     pub fn output(&self) -> Vec<u8> {
         self.output.lock().unwrap().clone()
+    }
+
+    pub fn delivered(&self) -> Vec<u8> {
+        self.delivered.lock().unwrap().clone()
     }
 
     /// Waits until exactly `expected` has been delivered.

@@ -65,7 +65,7 @@ async fn a_file_that_becomes_readable_is_read() {
     }
     let bench = Bench::new(&["*.log"]);
     bench.append("a.log", "one\n");
-    std::fs::set_permissions(bench.path("a.log"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(bench.path("a.log"), std::fs::Permissions::from_mode(0o000)).unwrap();
     let running = bench.start();
     running.settle().await;
     assert_eq!(running.output(), b"");
