@@ -12,11 +12,15 @@
 mod append_file;
 mod backoff;
 mod batch;
+mod checkpoint;
 pub mod config;
 mod control;
 mod counters;
+mod data_dir;
 mod failure;
 mod file_sink;
+mod file_source;
+mod identity;
 mod limits;
 mod outlet;
 mod pipeline;

@@ -4,7 +4,9 @@ use super::append_file::AppendFile;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, WhenFull};
 use super::control::Control;
 use super::counters::SinkCounters;
+use super::data_dir::DataDir;
 use super::failure::Failure;
+use super::file_source::{self, SourceError};
 use super::limits::Limits;
 use super::outlet::Outlet;
 use super::queue::{Feed, Intake, queue};
@@ -53,6 +55,8 @@ pub struct Agent {
     redaction: Redaction,
     listeners: Vec<Option<TcpListener>>,
     files: Vec<Option<AppendFile>>,
+    /// Locked for as long as the agent lives; only file sources need it.
+    data_dir: Option<Arc<DataDir>>,
 }
 
 impl Agent {
@@ -68,6 +72,7 @@ impl Agent {
                 return Err(Failure::source(&source.name, "inputs", error));
             }
         }
+        let data_dir = open_data_dir(&config)?;
         let mut files = Vec::new();
         for sink in &config.sinks {
             files.push(match &sink.kind {
@@ -85,14 +90,10 @@ impl Agent {
                     let failed = |error| Failure::source(&source.name, tcp.address, error);
                     Some(listen(tcp.address).map_err(failed)?)
                 }
-                SourceKind::File(_) => {
-                    let error = io::Error::new(io::ErrorKind::Unsupported, "file sources are not in this build");
-                    return Err(Failure::source(&source.name, "file", error));
-                }
-                SourceKind::Stdin => None,
+                SourceKind::Stdin | SourceKind::File(_) => None,
             });
         }
-        Ok(Self { config, redaction, listeners, files })
+        Ok(Self { config, redaction, listeners, files, data_dir })
     }
 
     /// Where a TCP source listens: the port too, where the configuration leaves it to the system.
@@ -132,7 +133,7 @@ struct Running {
 
 impl Running {
     fn start(agent: Agent, control: &Control) -> Self {
-        let Agent { config, redaction, listeners, files } = agent;
+        let Agent { config, redaction, listeners, files, data_dir } = agent;
         let mut running = Self {
             grace: config.shutdown_grace,
             stop: watch::channel(Stop::Running).0,
@@ -154,7 +155,7 @@ impl Running {
         for (source, listener) in config.sources.iter().zip(listeners) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
             let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>());
-            running.start_source(source.clone(), &config, listener, &redaction, outlet);
+            running.start_source(source.clone(), &config, listener, data_dir.clone(), &redaction, outlet);
         }
         running
     }
@@ -177,6 +178,7 @@ impl Running {
         source: Source,
         config: &Config,
         listener: Option<TcpListener>,
+        data_dir: Option<Arc<DataDir>>,
         redaction: &Redaction,
         outlet: Outlet,
     ) {
@@ -198,7 +200,16 @@ impl Running {
                     (name, tcp_source::run(source, tcp, listener, redaction, outlet, stop, grace).await)
                 });
             }
-            (SourceKind::File(_), _) | (SourceKind::Tcp(_), None) => unreachable!("bind opens every source"),
+            (SourceKind::File(file), _) => {
+                let Some(data_dir) = data_dir else { unreachable!("bind opens the data directory") };
+                tracing::info!(source = name, kind = "file", "source started");
+                self.sources.spawn(async move {
+                    let ended = file_source::run(&source, &file, &data_dir, &redaction, outlet, stop).await;
+                    let failed = |error: SourceError| Failure::source(&source.name, "file", io::Error::other(error));
+                    (name, ended.map(|report| report.log(&source.name)).map_err(failed))
+                });
+            }
+            (SourceKind::Tcp(_), None) => unreachable!("bind opens every source"),
         }
     }
 
@@ -337,6 +348,17 @@ impl Running {
             (false, None) => Outcome::Done,
         }
     }
+}
+
+/// Opens and locks the data directory if a source keeps checkpoints there.
+fn open_data_dir(config: &Config) -> Result<Option<Arc<DataDir>>, Failure> {
+    let Some(source) = config.sources.iter().find(|source| matches!(source.kind, SourceKind::File(_))) else {
+        return Ok(None);
+    };
+    let failed = |error: io::Error| Failure::source(&source.name, "data_dir", error);
+    let missing = || failed(io::Error::new(io::ErrorKind::InvalidInput, "file sources need a data_dir"));
+    let path = config.data_dir.as_ref().ok_or_else(missing)?;
+    DataDir::open(path).map(|data_dir| Some(Arc::new(data_dir))).map_err(|error| failed(io::Error::other(error)))
 }
 
 /// Binds with a listen queue that is long enough for connections over `max_connections` to wait in.

@@ -153,7 +153,10 @@ fn carry(pipe: PipeReader, redaction: &Redaction, output: Output, stop: Stop) ->
         Ok(End::Eof | End::Stopped) => finish(&mut engine, &output, &stop, &mut totals),
         Err(error) => Err(error),
     };
-    ended.map(|_| ()).map_err(|RelayError::Read(error)| RelayError::Write(error) | output.error(error))
+    match ended {
+        Ok(_) => Ok(()),
+        Err(RelayError::Read(error) | RelayError::Write(error)) => Err(output.error(error)),
+    }
 }
 
 fn wait_without_reaping(pid: Pid) -> io::Result<()> {

@@ -1,0 +1,394 @@
+//! Which files there are: globs, refusals, files that were renamed, and what the checkpoint says of each.
+
+use super::super::checkpoint::{Entry, Loaded};
+use super::super::config;
+use super::super::identity::{FileId, Landmarks, Position};
+use super::follower::Follower;
+use super::{Task, now_secs};
+use crate::codec::Framing;
+use crate::redact::Carry;
+use glob::{MatchOptions, Pattern};
+use rustix::fs::{Mode, OFlags};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{DirEntryExt, FileExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a file that can't be found is remembered: a disk may be mounted late, a directory be moved back.
+const REMEMBER_SECS: u64 = 7 * 24 * 3600;
+/// How many such files are remembered; the ones that were seen last stay.
+const REMEMBERED_MAX: usize = 10_000;
+/// How many files one source follows; what is kept of an idle one is about a KiB.
+const FOLLOWED_MAX: usize = 100_000;
+/// Names of files that hold no lines.
+const COMPRESSED_EXTENSIONS: [&str; 6] = ["gz", "zst", "xz", "bz2", "lz4", "zip"];
+const MATCH: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
+/// What a source knows of files that it does not follow at the moment.
+pub(super) struct Discovery {
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+    read_from_end: bool,
+    max_open_files: usize,
+    interval: Duration,
+    next: Instant,
+    /// Nothing has been looked for yet.
+    is_first: bool,
+    /// Nothing had ever been read before this process.
+    is_first_start: bool,
+    remembered: HashMap<FileId, Entry>,
+    /// What was warned of, so that it is done once: the paths of the last pass and of this one.
+    warned: HashSet<PathBuf>,
+    warned_now: HashSet<PathBuf>,
+}
+
+impl Discovery {
+    pub fn new(file: &config::FileSource, loaded: Loaded) -> Self {
+        Self {
+            include: file.include.clone(),
+            exclude: file.exclude.clone(),
+            read_from_end: file.read_from_end,
+            max_open_files: file.max_open_files.max(1),
+            interval: file.glob_interval,
+            next: Instant::now(),
+            is_first: true,
+            is_first_start: loaded.is_first_start,
+            remembered: loaded.entries.into_iter().map(|entry| (entry.id, entry)).collect(),
+            warned: HashSet::new(),
+            warned_now: HashSet::new(),
+        }
+    }
+
+    pub fn is_due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    /// A name has gone to another file: look at once.
+    pub fn hurry(&mut self) {
+        self.next = Instant::now();
+    }
+
+    pub fn remember(&mut self, entry: Entry) {
+        self.remembered.insert(entry.id, entry);
+        if self.remembered.len() > REMEMBERED_MAX
+            && let Some(oldest) =
+                self.remembered.values().min_by_key(|entry| entry.last_seen_secs).map(|entry| entry.id)
+        {
+            self.remembered.remove(&oldest);
+        }
+    }
+
+    pub fn remembered(&self) -> impl Iterator<Item = &Entry> {
+        self.remembered.values()
+    }
+
+    /// Warns of a path, once as long as it lasts.
+    pub fn warn(&mut self, source: &str, path: &Path, problem: &str) {
+        if self.warned_now.insert(path.to_owned()) && !self.warned.contains(path) {
+            tracing::warn!(source, path = %path.display(), problem, "path is not read");
+        }
+    }
+
+    /// What the checkpoint says of a file.
+    ///
+    /// Device numbers may change with a reboot, so another device is fine where name, inode and birth agree; the
+    /// digests decide in any case.
+    fn recall(&self, id: FileId, path: &Path) -> Option<&Entry> {
+        self.remembered.get(&id).or_else(|| {
+            let same =
+                |entry: &&Entry| entry.id.inode == id.inode && entry.id.born_ns == id.born_ns && entry.path == path;
+            self.remembered.values().find(same)
+        })
+    }
+
+    /// All paths that the globs name, each once.
+    fn expand(&mut self, source: &str) -> BTreeSet<PathBuf> {
+        let mut paths = BTreeSet::new();
+        let mut problems = Vec::new();
+        for pattern in &self.include {
+            match glob::glob_with(pattern.as_str(), MATCH) {
+                Ok(matches) => {
+                    for result in matches {
+                        match result {
+                            Ok(path) => drop(paths.insert(path)),
+                            Err(error) => problems.push((error.path().to_owned(), error.error().to_string())),
+                        }
+                    }
+                }
+                Err(error) => problems.push((PathBuf::from(pattern.as_str()), error.to_string())),
+            }
+        }
+        for (path, problem) in problems {
+            self.warn(source, &path, &problem);
+        }
+        paths.retain(|path| {
+            !self.exclude.iter().any(|pattern| pattern.matches_path_with(path, MATCH)) && !has_compressed_name(path)
+        });
+        paths
+    }
+
+    /// Whether the globs name a path, be it there or not.
+    fn names(&self, path: &Path) -> bool {
+        let matches = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches_path_with(path, MATCH));
+        matches(&self.include) && !matches(&self.exclude)
+    }
+}
+
+fn has_compressed_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| COMPRESSED_EXTENSIONS.iter().any(|compressed| extension == *compressed))
+}
+
+impl Task {
+    /// Expands the globs, takes up new files, and finds those again that have lost their name.
+    pub(super) fn discover(&mut self) {
+        let mut unseen: HashMap<FileId, usize> =
+            self.files.iter().enumerate().map(|(index, file)| (file.id, index)).collect();
+        let mut seen: HashSet<FileId> = HashSet::new();
+        for path in self.discovery.expand(&self.shared.source) {
+            let id = match identify(&path) {
+                Ok(id) => id,
+                Err(refusal) => {
+                    self.report(&path, refusal);
+                    continue;
+                }
+            };
+            if !seen.insert(id) {
+                // A second hard link.
+                continue;
+            }
+            match unseen.remove(&id) {
+                Some(index) => self.is_dirty |= self.files[index].listed(&path),
+                None => self.admit(&path, None),
+            }
+        }
+        self.search_renamed(unseen.into_values());
+        if self.discovery.is_first {
+            self.search_rotated_while_stopped();
+            self.discovery.is_first = false;
+        }
+        self.discovery.end_pass();
+    }
+
+    /// Looks for followed files that no glob names in the directories where they were.
+    fn search_renamed(&mut self, unseen: impl Iterator<Item = usize>) {
+        let mut directories = Directories::default();
+        for index in unseen {
+            let file = &self.files[index];
+            let path = directories.find(&file.path, file.id);
+            self.files[index].unlisted(path);
+        }
+    }
+
+    /// A file that was rotated while nobody looked may have a name that no glob knows: its end is still to be read.
+    fn search_rotated_while_stopped(&mut self) {
+        let mut directories = Directories::default();
+        // A file that is in its old place, but which the globs no longer name, is the user's choice.
+        let rotated = self.discovery.remembered.values().filter(|entry| self.discovery.names(&entry.path));
+        let rotated: Vec<(FileId, PathBuf)> = rotated.map(|entry| (entry.id, entry.path.clone())).collect();
+        for (id, listed_path) in rotated {
+            if let Some(path) = directories.find(&listed_path, id).filter(|path| !has_compressed_name(path)) {
+                self.admit(&path, Some(listed_path));
+            }
+        }
+    }
+
+    /// Takes up a file that is not followed yet.
+    fn admit(&mut self, path: &Path, rotated_from: Option<PathBuf>) {
+        let opened = if self.files.len() >= FOLLOWED_MAX {
+            Err(Refusal::Refused(format!("{FOLLOWED_MAX} files are followed already")))
+        } else if self.make_room(None) {
+            self.open_new(path)
+        } else {
+            Err(Refusal::NoRoom)
+        };
+        match opened {
+            Ok(mut follower) => {
+                if let Some(listed_path) = rotated_from {
+                    follower.rotated_from(listed_path);
+                }
+                self.files.push(follower);
+                self.report.streams += 1;
+                self.is_dirty = true;
+            }
+            Err(refusal) => self.report(path, refusal),
+        }
+    }
+
+    fn report(&mut self, path: &Path, refusal: Refusal) {
+        let problem = match &refusal {
+            Refusal::Gone => return,
+            Refusal::NoRoom => "all max_open_files descriptors are held by files that were removed",
+            Refusal::Refused(problem) => problem,
+        };
+        self.discovery.warn(&self.shared.source, path, problem);
+    }
+
+    fn open_new(&mut self, path: &Path) -> Result<Follower, Refusal> {
+        let (file, id) = open(path)?;
+        if self.files.iter().any(|file| file.id == id) {
+            // It was renamed a moment ago; the next pass sees it under its new name.
+            return Err(Refusal::Gone);
+        }
+        let key = &self.shared.key;
+        let Some(entry) = self.discovery.recall(id, path) else {
+            let from_end = self.discovery.read_from_end && self.discovery.is_first && self.discovery.is_first_start;
+            let offset = if from_end { last_record_start(&file, self.shared.decoding.framing)? } else { 0 };
+            // A file that is truncated at this very moment is read from its beginning.
+            let landmarks = Landmarks::read(&file, offset)?;
+            let offset = if landmarks.is_some() { offset } else { 0 };
+            let landmarks = landmarks.unwrap_or_default();
+            let position = landmarks.position(offset, Carry::None, key);
+            return Ok(Follower::new(file, id, path.to_owned(), position, landmarks, false));
+        };
+        let (remembered_id, position) = (entry.id, entry.position);
+        let landmarks = Landmarks::read(&file, position.offset)?.filter(|found| found.match_position(&position, key));
+        self.discovery.remembered.remove(&remembered_id);
+        if let Some(landmarks) = landmarks {
+            return Ok(Follower::new(file, id, path.to_owned(), position, landmarks, false));
+        }
+        self.report.mismatched += 1;
+        tracing::info!(
+            source = self.shared.source, path = %path.display(),
+            "file is not what the checkpoint says and is read from its beginning"
+        );
+        let start = Position::start(key);
+        Ok(Follower::new(file, id, path.to_owned(), start, Landmarks::default(), true))
+    }
+
+    /// Opens a file again that was closed for others; false if that is not possible now.
+    pub(super) fn ensure_open(&mut self, index: usize) -> bool {
+        if self.files[index].is_open() {
+            return true;
+        }
+        let opened = if self.make_room(Some(index)) { open(&self.files[index].path) } else { Err(Refusal::NoRoom) };
+        let file = &mut self.files[index];
+        match opened {
+            Ok((opened, id)) if id == file.id => {
+                file.reopened(opened);
+                return true;
+            }
+            Ok(_) | Err(Refusal::Gone) => self.discovery.hurry(),
+            Err(refusal) => {
+                let path = file.path.clone();
+                self.report(&path, refusal);
+            }
+        }
+        self.files[index].delay(&self.shared);
+        false
+    }
+
+    /// Closes files until one more may be opened.
+    fn make_room(&mut self, except: Option<usize>) -> bool {
+        loop {
+            let open = self.files.iter().filter(|file| file.is_open()).count();
+            if open < self.discovery.max_open_files {
+                return true;
+            }
+            let candidates = self.files.iter().enumerate().filter(|(index, _)| Some(*index) != except);
+            let victim = candidates.filter_map(|(index, file)| Some((file.closing_order()?, index))).min();
+            let Some((_, index)) = victim else { return false };
+            self.files[index].close(&mut self.report);
+        }
+    }
+}
+
+impl Discovery {
+    fn end_pass(&mut self) {
+        let now = now_secs();
+        self.remembered.retain(|_, entry| entry.last_seen_secs.saturating_add(REMEMBER_SECS) >= now);
+        self.warned = std::mem::take(&mut self.warned_now);
+        self.next = Instant::now() + self.interval;
+    }
+}
+
+/// Why a path is not taken up.
+enum Refusal {
+    /// It has vanished: nothing to say.
+    Gone,
+    /// Too many files are open that can't be closed.
+    NoRoom,
+    Refused(String),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Refusal::Gone } else { Refusal::Refused(error.to_string()) }
+    }
+}
+
+/// Looks at a path without opening it: opening a device can do something, opening a FIFO wakes its writer.
+fn identify(path: &Path) -> Result<FileId, Refusal> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    refuse_irregular(metadata.file_type())?;
+    Ok(FileId::of(&metadata))
+}
+
+/// Opens a regular file, and nothing else, even if the path is swapped at this very moment.
+fn open(path: &Path) -> Result<(File, FileId), Refusal> {
+    identify(path)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
+    let metadata = file.metadata()?;
+    refuse_irregular(metadata.file_type())?;
+    Ok((file, FileId::of(&metadata)))
+}
+
+fn refuse_irregular(kind: std::fs::FileType) -> Result<(), Refusal> {
+    if kind.is_file() {
+        return Ok(());
+    }
+    let name = match () {
+        () if kind.is_symlink() => "a symbolic link, which is not followed",
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a FIFO",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    };
+    Err(Refusal::Refused(format!("it is {name}")))
+}
+
+/// Where `read_from = "end"` starts: after the last delimiter. Other framings have none to look for, and there the end
+/// of the file is taken for the end of a record.
+fn last_record_start(file: &File, framing: Framing) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let delimiter = match framing {
+        Framing::NewlineDelimited => b'\n',
+        Framing::CharacterDelimited(delimiter) => delimiter,
+        Framing::LengthDelimited | Framing::OctetCounting | Framing::Bytes => return Ok(end),
+    };
+    let mut buffer = vec![0; 64 << 10];
+    while end > 0 {
+        let len = usize::try_from(end).unwrap_or(usize::MAX).min(buffer.len());
+        let start = end - len as u64;
+        match file.read_exact_at(&mut buffer[..len], start) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+            Err(error) => return Err(error),
+        }
+        if let Some(at) = memchr::memrchr(delimiter, &buffer[..len]) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// Directory listings of one pass, each read once.
+#[derive(Default)]
+struct Directories(HashMap<PathBuf, HashMap<u64, PathBuf>>);
+
+impl Directories {
+    /// The name that a file has now in the directory where it once was.
+    fn find(&mut self, once: &Path, id: FileId) -> Option<PathBuf> {
+        let directory = once.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let names = self.0.entry(directory.to_owned()).or_insert_with(|| {
+            let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+            entries.map(|entry| (entry.ino(), entry.path())).collect()
+        });
+        let path = names.get(&id.inode)?;
+        identify(path).is_ok_and(|found| found == id).then(|| path.clone())
+    }
+}
