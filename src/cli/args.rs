@@ -74,7 +74,7 @@ pub(super) struct Global {
 /// The filter.
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {
-    /// Files to read in order, each as a stream of its own; - is standard input
+    /// Files to read in order into one stream, as cat does; - is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     #[command(flatten)]

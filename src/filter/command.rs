@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::input::Source;
 use super::output::{Output, OutputError};
-use super::relay::{End, RelayError, Totals, relay};
+use super::relay::{End, RelayError, Totals, finish, relay};
 use super::stop::{Stop, ignored_signals};
 use crate::codec::Codec;
 use crate::redact::Redaction;
@@ -147,8 +147,14 @@ fn carry(pipe: PipeReader, redaction: &Redaction, output: Output, stop: Stop) ->
     // Owned here, so that the command's writes fail as soon as nobody reads.
     let source = Source::from_pipe(pipe);
     let mut engine = Engine::new(redaction, Codec::Text);
-    match relay(&source, &mut engine, &output, &stop, &mut Totals::default(), false) {
-        Ok(End::Eof | End::ReaderGone | End::Stopped) => Ok(()),
+    let mut totals = Totals::default();
+    let ended = match relay(&source, &mut engine, &output, &stop, &mut totals, false) {
+        Ok(End::ReaderGone) => return Ok(()),
+        Ok(End::Eof | End::Stopped) => finish(&mut engine, &output, &stop, &mut totals),
+        Err(error) => Err(error),
+    };
+    match ended {
+        Ok(_) => Ok(()),
         Err(RelayError::Read(error) | RelayError::Write(error)) => Err(output.error(error)),
     }
 }

@@ -1,7 +1,7 @@
 //! The two ways through the engine behind one face: plain text in the redactor's own buffer, and records of a codec.
 
 use crate::codec::{Codec, Decoding, Framing, RecordStream};
-use crate::redact::{Carry, Clean, CleanBlock, Counts, Redaction, Redactor};
+use crate::redact::{Clean, CleanBlock, Counts, Redaction, Redactor};
 use std::io;
 
 const READ_BYTES: usize = 256 << 10;
@@ -86,20 +86,6 @@ impl Engine {
         match self {
             Self::Text(redactor) => redactor.counts(),
             Self::Records { stream, .. } => stream.counts(),
-        }
-    }
-
-    pub fn carry(&self) -> Carry {
-        match self {
-            Self::Text(redactor) => redactor.carry(),
-            Self::Records { stream, .. } => stream.carry(),
-        }
-    }
-
-    pub fn resume(&mut self, carry: Carry) {
-        match self {
-            Self::Text(redactor) => redactor.resume(carry),
-            Self::Records { stream, .. } => stream.resume(carry),
         }
     }
 }

@@ -20,7 +20,7 @@ pub use relay::Totals;
 pub use stop::Stop;
 
 use crate::codec::Codec;
-use crate::redact::{Carry, Redaction};
+use crate::redact::Redaction;
 use engine::Engine;
 use relay::{End, RelayError};
 use std::os::fd::AsFd;
@@ -31,7 +31,7 @@ pub struct Filter<'a> {
     pub redaction: &'a Redaction,
     /// What the records are.
     pub codec: Codec,
-    /// What it reads, in order; each is a stream of its own.
+    /// What it reads, in order, into one stream.
     pub inputs: Vec<Input>,
     /// Where it writes.
     pub output: Output,
@@ -62,9 +62,12 @@ impl Filter<'_> {
         if output.is_pipe() {
             relay::widen(output.as_fd());
         }
-        let mut carry = Carry::default();
+        // One scan over all inputs, as whoever reads the output sees one stream: of a credential that is cut between two
+        // files, each half may look like nothing, and the output would show it whole.
+        let mut engine = Engine::new(redaction, codec);
+        let mut end = FilterEnd::Done;
         for input in inputs {
-            let name = input.name().to_owned();
+            let name = input.name();
             let source = match input.open() {
                 Ok(source) => source,
                 Err(error) => {
@@ -72,25 +75,30 @@ impl Filter<'_> {
                     continue;
                 }
             };
-            if let Some(fd) = source.widenable() {
-                relay::widen(fd);
+            if let Some(pipe) = source.widenable() {
+                relay::widen(pipe);
             }
-            let mut engine = Engine::new(redaction, codec);
-            // No line is glued together from two inputs by the scan, but the reader of the output sees one stream:
-            // a credential that is cut between them must not appear whole there.
-            engine.resume(carry);
-            let end = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines);
-            totals.findings.add(engine.counts());
-            carry = engine.carry();
-            match end {
+            let relayed = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines);
+            totals.findings = *engine.counts();
+            match relayed {
                 Ok(End::Eof) => {}
                 Ok(End::ReaderGone) => return Ok(FilterEnd::ReaderGone),
-                Ok(End::Stopped) if source.may_have_last_words() => return Ok(FilterEnd::Done),
-                Ok(End::Stopped) => return Ok(FilterEnd::Stopped),
+                Ok(End::Stopped) => {
+                    if !source.may_have_last_words() {
+                        end = FilterEnd::Stopped;
+                    }
+                    break;
+                }
                 Err(RelayError::Read(error)) => complain(InputError { name, error }),
                 Err(RelayError::Write(error)) => return Err(output.error(error)),
             }
         }
-        Ok(FilterEnd::Done)
+        let read = relay::finish(&mut engine, &output, &stop, totals);
+        totals.findings = *engine.counts();
+        match read {
+            Ok(true) => Ok(end),
+            Ok(false) => Ok(FilterEnd::ReaderGone),
+            Err(RelayError::Read(error) | RelayError::Write(error)) => Err(output.error(error)),
+        }
     }
 }

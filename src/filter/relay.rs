@@ -1,6 +1,6 @@
 //! The loop: wait, read, scan, write.
 
-use super::engine::Engine;
+use super::engine::{Engine, Released};
 use super::input::Source;
 use super::output::Output;
 use super::stop::Stop;
@@ -39,8 +39,8 @@ pub(super) enum RelayError {
     Write(io::Error),
 }
 
-/// Carries one stream through the engine to its end, or to the end of patience. What was undecided goes out redacted
-/// in both cases, except from a file that is left in the middle: there it is still to be read.
+/// Carries one input through the engine to its end, or to the end of patience. What is undecided then waits in the
+/// engine for more input or for [`finish`].
 pub(super) fn relay(
     source: &Source,
     engine: &mut Engine,
@@ -49,23 +49,19 @@ pub(super) fn relay(
     totals: &mut Totals,
     count_lines: bool,
 ) -> Result<End, RelayError> {
-    let end = loop {
+    loop {
         match wait(source, output, stop).map_err(RelayError::Read)? {
             Ready::Input => {}
             Ready::ReaderGone => return Ok(End::ReaderGone),
-            Ready::Stopped => break End::Stopped,
+            Ready::Stopped => return Ok(End::Stopped),
         }
         let space = engine.space();
         let len = match rustix::io::read(source, &mut *space) {
-            Ok(0) => break End::Eof,
+            Ok(0) => return Ok(End::Eof),
             Ok(len) => len,
             // Whoever shares the open file may have made it non-blocking; the next wait returns when there is something.
             Err(Errno::INTR | Errno::AGAIN) => continue,
-            Err(error) => {
-                // What came before is still owed.
-                write_rest(engine, output, stop, totals)?;
-                return Err(RelayError::Read(error.into()));
-            }
+            Err(error) => return Err(RelayError::Read(error.into())),
         };
         if count_lines {
             totals.lines += memchr::memchr_iter(b'\n', &space[..len]).count() as u64;
@@ -73,28 +69,32 @@ pub(super) fn relay(
         totals.bytes_read += len as u64;
         stop.saw_input(len as u64);
         let released = engine.filled(len).map_err(RelayError::Read)?;
-        match output.write(&released) {
-            Ok(()) => totals.bytes_written += released.as_bytes().len() as u64,
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(End::ReaderGone),
-            Err(error) => return Err(RelayError::Write(error)),
+        if !write(&released, output, totals)? {
+            return Ok(End::ReaderGone);
         }
         stop.wrote_all_but(engine.pending());
-    };
-    if end == End::Stopped && source.is_always_ready() {
-        return Ok(end);
     }
-    Ok(if write_rest(engine, output, stop, totals)? { end } else { End::ReaderGone })
 }
 
-/// Returns whether there was still a reader.
-fn write_rest(engine: &mut Engine, output: &Output, stop: &Stop, totals: &mut Totals) -> Result<bool, RelayError> {
+/// Ends the stream: what is undecided is decided and goes out. Returns whether there was still a reader.
+pub(super) fn finish(
+    engine: &mut Engine,
+    output: &Output,
+    stop: &Stop,
+    totals: &mut Totals,
+) -> Result<bool, RelayError> {
     let released = engine.finish().map_err(RelayError::Read)?;
-    match output.write(&released) {
+    let read = write(&released, output, totals)?;
+    stop.wrote_all_but(0);
+    Ok(read)
+}
+
+fn write(released: &Released<'_>, output: &Output, totals: &mut Totals) -> Result<bool, RelayError> {
+    match output.write(released) {
         Ok(()) => totals.bytes_written += released.as_bytes().len() as u64,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
         Err(error) => return Err(RelayError::Write(error)),
     }
-    stop.wrote_all_but(0);
     Ok(true)
 }
 

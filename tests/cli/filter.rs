@@ -60,14 +60,12 @@ fn a_file_named_like_a_subcommand_is_read() {
 #[test]
 fn a_prompt_leaves_at_once() {
     let home = Home::with_key();
-    for codec in ["text", "json"] {
-        let mut child = home.beartrap(["--codec", codec]).stdin(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(b"continue? ").unwrap();
-        assert_eq!(read_exact(child.stdout.take().unwrap(), 10), b"continue? ");
-        drop(stdin);
-        assert!(wait(&mut child).success());
-    }
+    let mut child = home.beartrap::<&str>([]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"continue? ").unwrap();
+    assert_eq!(read_exact(child.stdout.take().unwrap(), 10), b"continue? ");
+    drop(stdin);
+    assert!(wait(&mut child).success());
 }
 
 #[test]
@@ -185,7 +183,7 @@ fn stats_say_what_was_done() {
 fn stats_can_be_json() {
     let output = feed(Home::with_key().beartrap(["--stats", "--log-format", "json"]), b"a\nb\nc");
     let stats: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
-    assert_eq!((stats["lines"].as_u64(), stats["findings"]["jwt"].as_u64()), (Some(2), Some(0)));
+    assert_eq!((stats["lines"].as_u64(), stats["findings"][0]["count"].as_u64()), (Some(2), Some(0)));
 }
 
 #[test]

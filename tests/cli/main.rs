@@ -4,5 +4,7 @@ mod exec;
 mod filter;
 mod keys;
 mod pages;
+mod redaction;
+mod run;
 mod signals;
 mod support;
