@@ -9,7 +9,7 @@ const READ_BYTES: usize = 256 << 10;
 const MAX_RECORD_BYTES: usize = 16 << 20;
 
 pub(super) enum Engine {
-    Text(Redactor),
+    Text(Box<Redactor>),
     Records { stream: Box<RecordStream>, buffer: Vec<u8>, taken: u64, block: CleanBlock },
 }
 
@@ -31,7 +31,7 @@ impl Released<'_> {
 impl Engine {
     pub fn new(redaction: &Redaction, codec: Codec) -> Self {
         if codec == Codec::Text {
-            return Self::Text(Redactor::new(redaction));
+            return Self::Text(Box::new(Redactor::new(redaction)));
         }
         let decoding = Decoding {
             framing: Framing::NewlineDelimited,

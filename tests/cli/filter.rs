@@ -157,8 +157,8 @@ fn inputs_and_outputs_may_be_non_blocking() {
     let mut command = home.beartrap::<&str>([]);
     let mut child = command.stdin(OwnedFd::from(stdin)).stdout(OwnedFd::from(stdout)).spawn().unwrap();
     drop(command);
-    input.write_all(b"now").unwrap();
-    let mut now = [0; 3];
+    input.write_all(b"now\n").unwrap();
+    let mut now = [0; 4];
     output.read_exact(&mut now).unwrap();
     // More than the sockets hold, while nobody reads yet.
     let text: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
@@ -210,7 +210,7 @@ fn no_core_is_dumped() {
     let home = Home::with_key();
     let mut child = home.beartrap::<&str>([]).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(b"x").unwrap();
+    stdin.write_all(b"\n").unwrap();
     read_exact(child.stdout.take().unwrap(), 1);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();

@@ -27,11 +27,11 @@ fn after_a_signal_the_input_is_read_to_its_end() {
     for signal in ["INT", "TERM"] {
         let mut child = home.beartrap::<&str>([]).stdin(Stdio::piped()).spawn().unwrap();
         let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        stdin.write_all(b"ready").unwrap();
-        stdout.read_exact(&mut [0; 5]).unwrap();
+        stdin.write_all(b"ready\n").unwrap();
+        stdout.read_exact(&mut [0; 6]).unwrap();
         kill(signal, child.id());
-        stdin.write_all(b"last words").unwrap();
-        assert_eq!(read_exact(stdout, 10), b"last words");
+        stdin.write_all(b"last words\n").unwrap();
+        assert_eq!(read_exact(stdout, 11), b"last words\n");
         drop(stdin);
         assert_eq!(wait(&mut child).code(), Some(0));
     }
@@ -43,11 +43,11 @@ fn a_second_signal_ends_it_at_once() {
     for (signal, number) in [("INT", 2), ("TERM", 15)] {
         let mut child = home.beartrap::<&str>([]).stdin(Stdio::piped()).spawn().unwrap();
         let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        stdin.write_all(b"x").unwrap();
+        stdin.write_all(b"\n").unwrap();
         stdout.read_exact(&mut [0; 1]).unwrap();
         kill(signal, child.id());
         // The answer shows that the first signal is behind it: two at once would be one.
-        stdin.write_all(b"y").unwrap();
+        stdin.write_all(b"\n").unwrap();
         stdout.read_exact(&mut [0; 1]).unwrap();
         kill(signal, child.id());
         assert_eq!(wait(&mut child).signal(), Some(number));
@@ -78,11 +78,11 @@ fn an_ignored_signal_stays_ignored() {
     shell.args(["-c", "trap '' INT; exec \"$0\"", env!("CARGO_BIN_EXE_beartrap")]).stdin(Stdio::piped());
     let mut child = shell.spawn().unwrap();
     let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    stdin.write_all(b"x").unwrap();
+    stdin.write_all(b"\n").unwrap();
     stdout.read_exact(&mut [0; 1]).unwrap();
     for _ in 0..3 {
         kill("INT", child.id());
-        stdin.write_all(b"y").unwrap();
+        stdin.write_all(b"\n").unwrap();
         stdout.read_exact(&mut [0; 1]).unwrap();
     }
     drop(stdin);
