@@ -143,9 +143,8 @@ impl Log {
     /// A number in the last event with this message.
     pub fn number(&self, message: &str, field: &str) -> u64 {
         let text = self.text();
-        let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let event =
-            events.filter(|event| event["fields"]["message"] == message).next_back().expect("the event was logged");
+        let mut events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let event = events.rfind(|event| event["fields"]["message"] == message).expect("the event was logged");
         event["fields"][field].as_u64().unwrap_or_else(|| panic!("no {field} in {event}"))
     }
 }

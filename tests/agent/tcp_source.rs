@@ -146,3 +146,29 @@ fn idle_connections_with_half_lines_do_not_disturb() {
     assert!(rest == b"half a li\n".repeat(400));
     agent.stop();
 }
+
+#[test]
+fn a_credential_leaves_as_the_same_marker_however_it_is_cut() {
+    // {"alg":"HS256"} and {"sub":"1"}, with a made-up signature.
+    const TOKEN: &[u8] = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXRoYXQtaXMtbm90LW9uZQ";
+    let collector = Collector::new();
+    let agent = Running::start(config(vec![tcp_source(10)], vec![tcp_sink(collector.address, 0)]));
+    let mut output = std::io::BufReader::new(collector.accept());
+    let mut clean = std::collections::BTreeSet::new();
+    for cut in 0..TOKEN.len() {
+        let mut sender = agent.connect();
+        sender.set_nodelay(true).unwrap();
+        sender.write_all(&[b"authorization: Bearer ", &TOKEN[..cut]].concat()).unwrap();
+        sender.write_all(&[&TOKEN[cut..], b" end"].concat()).unwrap();
+        drop(sender);
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+        clean.insert(line);
+    }
+    let (_, log) = agent.stop();
+    assert_eq!(clean.len(), 1, "{clean:?}");
+    let line = clean.first().unwrap();
+    assert!(line.starts_with("authorization: Bearer redacted-jwt-") && line.ends_with(" end\n"), "{line}");
+    assert_eq!(log.number("source ended", "findings"), TOKEN.len() as u64);
+    assert!(!log.text().contains("eyJ"), "the log holds data");
+}
