@@ -142,7 +142,7 @@ fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u8> {
         for number in [entry.id.device, entry.id.inode, entry.id.born_ns, entry.position.offset, entry.last_seen_secs] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        bytes.push(entry.position.carry as u8);
+        bytes.push(entry.position.carry.code());
         bytes.extend_from_slice(&entry.position.head);
         bytes.extend_from_slice(&entry.position.tail);
         let path = entry.path.as_os_str().as_bytes();

@@ -1,4 +1,4 @@
-//! How records lie in a byte stream (skeleton).
+//! How records lie in a byte stream.
 
 /// How records are told apart in a stream, for reading and for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,10 +9,21 @@ pub enum Framing {
     CharacterDelimited(u8),
     /// A 32-bit big-endian length before each record.
     LengthDelimited,
-    /// A decimal length and a blank before each record (RFC 6587 §3.4.1).
+    /// A decimal length and a blank before each record (RFC 6587 §3.4.1). The length is at most ten digits.
     OctetCounting,
     /// The whole stream is one record.
     Bytes,
+}
+
+impl Framing {
+    /// The byte that ends each record, where one does.
+    pub fn delimiter(self) -> Option<u8> {
+        match self {
+            Framing::NewlineDelimited => Some(b'\n'),
+            Framing::CharacterDelimited(delimiter) => Some(delimiter),
+            Framing::LengthDelimited | Framing::OctetCounting | Framing::Bytes => None,
+        }
+    }
 }
 
 /// Why a stream can't be cut into records any more. It names no data.

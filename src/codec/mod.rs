@@ -1,8 +1,13 @@
 //! Framing (stream ↔ records) and format (record ↔ text to scan).
 
 mod encoder;
+mod framer;
 mod framing;
+mod json;
+mod release;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use encoder::Encoder;
 pub use framing::{Framing, FramingError};

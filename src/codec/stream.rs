@@ -1,7 +1,11 @@
-//! A source's bytes to clean records (skeleton).
+//! A source's bytes to clean records.
 
+use super::framer::{Event, Framer};
+use super::json::JsonRedactor;
+use super::release::{KEPT_BYTES_MAX, Release};
 use super::{Framing, FramingError};
 use crate::redact::{Carry, CleanBlock, Counts, Redaction, Redactor};
+use memchr::memrchr;
 
 /// What a record's bytes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +26,8 @@ pub struct Decoding {
     pub codec: Codec,
     /// A longer record goes out as several, counted, but is scanned as one.
     pub max_record_bytes: usize,
-    /// Release a record only as a whole (several sources share a sink, or the sink frames otherwise).
+    /// Release a record only as a whole (several sources share a sink, or the sink frames otherwise). A last record
+    /// without its delimiter then gets one. Records of announced length are always released as a whole.
     pub whole_records: bool,
 }
 
@@ -37,15 +42,58 @@ pub struct StreamStats {
 
 /// One stream from framed input to clean records.
 pub struct RecordStream {
+    delimiter: Option<u8>,
+    framer: Framer,
     redactor: Redactor,
+    json: Option<JsonRecords>,
+    release: Release,
+    /// Something of a record has come, but not its end.
+    is_open: bool,
+    broken: Option<FramingError>,
+    position: u64,
     consumed: u64,
-    stats: StreamStats,
+    carry: Carry,
+    counts: Counts,
+}
+
+/// The record that is being gathered under codec `json`, which takes records as a whole.
+struct JsonRecords {
+    redactor: JsonRedactor,
+    record: Vec<u8>,
+    record_bytes_max: usize,
+    /// The current record is too long to be gathered: it went to the text engine.
+    is_text: bool,
+    not_json: u64,
 }
 
 impl RecordStream {
     /// A stream at its start.
-    pub fn new(redaction: &Redaction, _decoding: Decoding) -> Self {
-        Self { redactor: Redactor::new(redaction), consumed: 0, stats: StreamStats::default() }
+    pub fn new(redaction: &Redaction, decoding: Decoding) -> Self {
+        let Decoding { framing, codec, max_record_bytes, whole_records } = decoding;
+        let delimiter = framing.delimiter();
+        let announced = matches!(framing, Framing::LengthDelimited | Framing::OctetCounting);
+        let release = if whole_records || announced {
+            Release::whole_records(delimiter, max_record_bytes)
+        } else {
+            Release::at_once(delimiter)
+        };
+        let json = match codec {
+            Codec::Text => None,
+            Codec::Json => Some(JsonRecords::new(redaction, max_record_bytes)),
+        };
+        Self {
+            delimiter,
+            framer: Framer::new(framing),
+            redactor: Redactor::new(redaction),
+            json,
+            release,
+            is_open: false,
+            broken: None,
+            position: 0,
+            consumed: 0,
+            carry: Carry::default(),
+            counts: Counts::default(),
+        }
     }
 
     /// Takes input and appends what may leave to `out`.
@@ -53,9 +101,17 @@ impl RecordStream {
     /// # Errors
     /// When the framing is broken; what came before is in `out`, and nothing more can be read from the stream.
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
-        self.redactor.push(input, out);
-        self.consumed += input.len() as u64;
-        Ok(())
+        self.still_framed()?;
+        out.set_delimiter(self.delimiter);
+        let result = if self.delimiter == Some(b'\n') && self.json.is_none() {
+            self.push_lines(input, out);
+            Ok(())
+        } else {
+            self.push_records(input, out)
+        };
+        self.position += input.len() as u64;
+        self.count();
+        result.inspect_err(|&error| self.broken = Some(error))
     }
 
     /// Ends the stream; a half record goes out redacted.
@@ -63,8 +119,14 @@ impl RecordStream {
     /// # Errors
     /// When the stream ended inside a frame; what there was of the record is in `out`.
     pub fn finish(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
-        self.redactor.end_record(out);
-        Ok(())
+        self.still_framed()?;
+        out.set_delimiter(self.delimiter);
+        if self.is_open {
+            self.end_record(out, false);
+        }
+        self.consumed = self.position;
+        self.count();
+        self.framer.finish()
     }
 
     /// Bytes of input up to the end of the last record that has been released whole: where a reader may start again.
@@ -74,21 +136,161 @@ impl RecordStream {
 
     /// The open state at [`consumed`](Self::consumed), to be stored with it.
     pub fn carry(&self) -> Carry {
-        self.redactor.carry()
+        self.carry
     }
 
     /// Goes on where a checkpoint stopped.
     pub fn resume(&mut self, carry: Carry) {
         self.redactor.resume(carry);
+        self.carry = carry;
+    }
+
+    /// Bytes that are held because their record has not ended or is not decided yet.
+    pub fn pending(&self) -> usize {
+        let gathered = self.json.as_ref().map_or(0, |json| json.record.len());
+        self.redactor.pending() + gathered + self.release.pending()
     }
 
     /// Findings since the start of the stream.
     pub fn counts(&self) -> &Counts {
-        self.redactor.counts()
+        &self.counts
     }
 
     /// Other counters.
     pub fn stats(&self) -> StreamStats {
-        self.stats
+        StreamStats {
+            split_records: self.release.split_records(),
+            not_json: self.json.as_ref().map_or(0, |json| json.not_json),
+        }
+    }
+
+    fn still_framed(&self) -> Result<(), FramingError> {
+        self.broken.map_or(Ok(()), Err)
+    }
+
+    /// The engine ends records at newlines by itself, so that all lines of a piece go through it in one go; only where the
+    /// last one ends must be known.
+    fn push_lines(&mut self, input: &[u8], out: &mut CleanBlock) {
+        let lines_len = memrchr(b'\n', input).map_or(0, |last| last + 1);
+        let (lines, rest) = input.split_at(lines_len);
+        if !lines.is_empty() {
+            self.release.delimited_records(out, |out| self.redactor.push(lines, out));
+            debug_assert_eq!(self.redactor.pending(), 0, "a newline decides all before it");
+            self.end_at(self.position + lines_len as u64, self.redactor.carry());
+        }
+        if !rest.is_empty() {
+            self.is_open = true;
+            self.redact(rest, out);
+        }
+    }
+
+    fn push_records(&mut self, mut input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
+        let end = self.position + input.len() as u64;
+        while let Some(event) = self.framer.next(&mut input)? {
+            match event {
+                Event::Content(piece) => self.content(piece, out),
+                Event::End => {
+                    self.end_record(out, true);
+                    self.consumed = end - input.len() as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, piece: &[u8], out: &mut CleanBlock) {
+        self.is_open = true;
+        if let Some(json) = &mut self.json {
+            if json.gather(piece) {
+                return;
+            }
+            if !json.is_text {
+                let start = json.give_up();
+                // The engine has not seen the records that were gathered: what is open before this one is known here.
+                self.redactor.resume(self.carry);
+                self.redact(&start, out);
+            }
+        }
+        self.redact(piece, out);
+    }
+
+    fn redact(&mut self, piece: &[u8], out: &mut CleanBlock) {
+        self.release.content(out, |out| self.redactor.push(piece, out));
+    }
+
+    /// Ends the current record. It is `terminated` if the end came with the input and not by the end of the stream.
+    fn end_record(&mut self, out: &mut CleanBlock, terminated: bool) {
+        let carry = match &mut self.json {
+            Some(json) if !json.is_text => {
+                json.redact(self.delimiter == Some(b'\n'), out);
+                if terminated || self.release.holds_records_back() {
+                    self.release.terminate(out);
+                }
+                Carry::default()
+            }
+            json => {
+                if let Some(json) = json {
+                    json.is_text = false;
+                }
+                self.release.content(out, |out| self.redactor.end_record(out));
+                self.release.end(out, terminated);
+                self.redactor.carry()
+            }
+        };
+        self.end_at(self.consumed, carry);
+    }
+
+    fn end_at(&mut self, consumed: u64, carry: Carry) {
+        self.is_open = false;
+        self.consumed = consumed;
+        self.carry = carry;
+    }
+
+    fn count(&mut self) {
+        self.counts = *self.redactor.counts();
+        if let Some(json) = &self.json {
+            self.counts.add(json.redactor.counts());
+        }
+    }
+}
+
+impl JsonRecords {
+    fn new(redaction: &Redaction, record_bytes_max: usize) -> Self {
+        let redactor = JsonRedactor::new(redaction);
+        Self { redactor, record: Vec::new(), record_bytes_max, is_text: false, not_json: 0 }
+    }
+
+    /// Keeps a piece of the current record; false if the record is too long for that.
+    fn gather(&mut self, piece: &[u8]) -> bool {
+        let fits = !self.is_text && piece.len() <= self.record_bytes_max - self.record.len();
+        if fits {
+            self.record.extend_from_slice(piece);
+        }
+        fits
+    }
+
+    /// Leaves the current record to the text engine and returns what was gathered of it.
+    fn give_up(&mut self) -> Vec<u8> {
+        self.is_text = true;
+        self.not_json += 1;
+        std::mem::take(&mut self.record)
+    }
+
+    /// Redacts the gathered record. It is never cut, though markers may have made it longer: it is to stay valid JSON.
+    fn redact(&mut self, is_line: bool, out: &mut CleanBlock) {
+        let text = match self.record.strip_suffix(b"\r") {
+            Some(text) if is_line => text,
+            _ => &self.record[..],
+        };
+        if !text.is_empty() && !self.redactor.record(text, out) {
+            self.not_json += 1;
+        }
+        if text.len() < self.record.len() {
+            out.push_delimiter(b'\r');
+        }
+        if self.record.capacity() > KEPT_BYTES_MAX {
+            self.record = Vec::new();
+        }
+        self.record.clear();
     }
 }

@@ -18,11 +18,14 @@ impl<'a> Clean<'a> {
 /// Owned output: clean records, in order.
 ///
 /// In a *delimited* block each record ends with the delimiter, as in the stream (the last one may be unfinished);
-/// otherwise the ends of the records are kept beside the bytes. Sinks turn a block into wire bytes with
+/// otherwise the ends of the records are kept beside the bytes. Blocks of differently framed sources meet in one sink,
+/// so a block itself says which of the two it is. Sinks turn it into wire bytes with
 /// [`Encoder`](crate::codec::Encoder).
 #[derive(Clone, Default)]
 pub struct CleanBlock {
     bytes: Vec<u8>,
+    /// The byte that ends each record, if records carry one.
+    delimiter: Option<u8>,
     /// Offsets in `bytes` at which a record ends; only for records that carry no delimiter.
     ends: Vec<usize>,
 }
@@ -36,6 +39,33 @@ impl CleanBlock {
     /// The clean bytes of all records, in order.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The byte that ends each record; `None` if the ends are kept beside the bytes.
+    pub fn delimiter(&self) -> Option<u8> {
+        self.delimiter
+    }
+
+    /// Says which byte ends each record. All records of one block are told apart in the same way.
+    pub fn set_delimiter(&mut self, delimiter: Option<u8>) {
+        debug_assert!(self.is_empty() || self.delimiter == delimiter, "one block, two framings");
+        self.delimiter = delimiter;
+    }
+
+    /// The records without their delimiters; a last one that is not finished is among them.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        let mut ends = self.ends.iter();
+        std::iter::from_fn(move || {
+            let rest = &self.bytes[start..];
+            let (len, skip) = match self.delimiter {
+                Some(delimiter) => memchr::memchr(delimiter, rest).map(|len| (len, 1)),
+                None => ends.next().map(|end| (end - start, 0)),
+            }
+            .or((!rest.is_empty()).then_some((rest.len(), 0)))?;
+            start += len + skip;
+            Some(&rest[..len])
+        })
     }
 
     /// Where each record that carries no delimiter ends, in bytes from the start of the block.
@@ -73,7 +103,12 @@ impl CleanBlock {
     pub fn split_off(&mut self, at: usize) -> CleanBlock {
         let keep = self.ends.partition_point(|&end| end <= at);
         let ends = self.ends.split_off(keep).into_iter().map(|end| end - at).collect();
-        CleanBlock { bytes: self.bytes.split_off(at), ends }
+        CleanBlock { bytes: self.bytes.split_off(at), delimiter: self.delimiter, ends }
+    }
+
+    /// Appends some bytes of another block, without ends.
+    pub fn append_bytes(&mut self, other: &CleanBlock, range: std::ops::Range<usize>) {
+        self.bytes.extend_from_slice(&other.bytes[range]);
     }
 
     /// Appends another block's contents.

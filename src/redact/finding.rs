@@ -1,6 +1,7 @@
 //! What was found: kinds, positions and counts, never a credential.
 
 use super::Fingerprint;
+use super::value::Quote;
 
 /// What a credential is; it follows from the credential itself, not from what carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +42,8 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// False if the credential was cut, so that its digest is not that of the whole.
     pub complete: bool,
+    /// The quotes that its replacement got: it was a number.
+    pub(super) requote: Option<Quote>,
 }
 
 /// How many credentials of each kind were replaced.

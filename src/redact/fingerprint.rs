@@ -4,6 +4,9 @@ use super::Kind;
 use super::key::{Key, KeyedHash};
 use hmac::Mac;
 
+/// How every marker begins.
+pub(super) const MARKER_PREFIX: &[u8] = b"redacted-";
+
 /// The longest marker of a built-in kind, in bytes.
 pub const MARKER_LEN_MAX: usize = "redacted-".len() + "basic".len() + 1 + 8 + 1 + 32;
 
@@ -24,7 +27,7 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Appends the marker, `[a-z0-9_-]` only.
     pub fn write_marker(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"redacted-");
+        out.extend_from_slice(MARKER_PREFIX);
         out.extend_from_slice(self.kind.name().as_bytes());
         out.push(b'-');
         push_hex(&self.key_id, out);

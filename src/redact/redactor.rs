@@ -1,72 +1,7 @@
-//! The streaming engine's outside (skeleton).
+//! The buffer between a stream and its scan.
 
-use super::{Clean, CleanBlock, Counts, Finding, Fingerprint, KeyRing};
-use std::sync::Arc;
-
-/// What a user may set about redaction; the rest is fixed.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Further member names whose values are credentials (matched without regard to case, `-` and `_`).
-    pub extra_fields: Vec<String>,
-    /// Digests (32 hex digits) of credentials that are to stay, for example public test tokens.
-    pub allow_fingerprints: Vec<String>,
-    /// Give digests to passwords and credentials under 16 bytes too, though they could be guessed.
-    pub weak_fingerprints: bool,
-    /// A template around the marker, `{}` standing for the marker itself; `None` is the bare marker.
-    pub replacement: Option<String>,
-}
-
-/// Keys and options, built once and shared by all redactors.
-#[derive(Clone, Debug)]
-pub struct Redaction(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    keys: KeyRing,
-    #[expect(dead_code)]
-    options: Options,
-}
-
-impl Redaction {
-    /// Builds the automaton and takes the keys.
-    ///
-    /// # Errors
-    /// Says which option is wrong and why.
-    pub fn new(keys: KeyRing, options: Options) -> Result<Self, String> {
-        Ok(Self(Arc::new(Shared { keys, options })))
-    }
-
-    /// What one credential is called under each key, the active key first.
-    pub fn fingerprints(&self, _credential: &[u8]) -> Vec<Fingerprint> {
-        let _ = &self.0.keys;
-        Vec::new()
-    }
-}
-
-/// What a record's end left open for the next record. It holds no bytes of the input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Carry {
-    /// Nothing.
-    #[default]
-    None = 0,
-}
-
-impl Carry {
-    /// The carry that was stored as `code` (its value as `u8`); `None` if this version knows no such state.
-    pub fn from_code(code: u8) -> Option<Self> {
-        [Carry::None].into_iter().find(|carry| *carry as u8 == code)
-    }
-}
-
-/// One replacement inside a text that was scanned as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replacement {
-    /// The bytes to replace.
-    pub range: std::ops::Range<usize>,
-    /// What they become.
-    pub finding: Finding,
-}
+use super::scan::{Output, Scan, Window};
+use super::{Carry, Clean, CleanBlock, Counts, Finding, Redaction};
 
 /// The result of [`Redactor::redact`].
 #[derive(Clone, Debug)]
@@ -78,68 +13,142 @@ pub struct Redacted {
 }
 
 /// Redacts one stream of text. The output is independent of how the input is cut.
+///
+/// Undecided bytes and a little of what came before them stay in a buffer; everything else is released at once. The
+/// buffer is bounded: a candidate is decided after 64 KiB at most, and of a credential in progress only its digest is kept.
 pub struct Redactor {
+    redaction: Redaction,
+    scan: Scan,
+    out: Output,
     buffer: Vec<u8>,
-    counts: Counts,
-    findings: Vec<Finding>,
-    filled: usize,
+    /// The stream's position of the first byte of the buffer.
+    base: i64,
+    /// The end of the input in the buffer.
+    len: usize,
 }
+
+/// How much is read at once where the caller reads into the buffer.
+const BLOCK_LEN: usize = 256 << 10;
+/// What stays in the buffer between two blocks goes before this index; a block is read to it. The distance between the
+/// place of a block in the buffer and in a page matters: copies are slow if it is a little over a multiple of 4096.
+const BLOCK_START: usize = 132 << 10;
+const PAGE_LEN: usize = 4096;
+/// Larger inputs to [`Redactor::push`] are taken in pieces of this length.
+const PUSH_LEN: usize = 64 << 10;
 
 impl Redactor {
     /// A redactor at the start of a stream.
-    pub fn new(_redaction: &Redaction) -> Self {
-        Self { buffer: vec![0; 256 << 10], counts: Counts::default(), findings: Vec::new(), filled: 0 }
+    pub fn new(redaction: &Redaction) -> Self {
+        Self {
+            redaction: redaction.clone(),
+            scan: Scan::new(0),
+            out: Output::default(),
+            buffer: Vec::new(),
+            base: 0,
+            len: 0,
+        }
     }
 
-    /// Redacts a text that is complete.
+    /// Redacts a text that is complete, independently of the stream.
     pub fn redact(&mut self, text: &[u8]) -> Redacted {
-        Redacted { clean: text.to_vec(), findings: Vec::new() }
+        let mut out = Output::default();
+        let window = Window { bytes: text, base: 0, end: true };
+        Scan::new(0).run(&self.redaction.0, window, &mut out);
+        self.out.counts.add(&out.counts);
+        Redacted { clean: if out.replaced { out.bytes } else { text.to_vec() }, findings: out.findings }
     }
 
     /// Where the caller may read the next input into; never empty.
     pub fn space(&mut self) -> &mut [u8] {
-        &mut self.buffer
+        if self.buffer.len() < BLOCK_START + BLOCK_LEN + PAGE_LEN {
+            self.buffer.resize(BLOCK_START + BLOCK_LEN + PAGE_LEN, 0);
+        }
+        let start = BLOCK_START + self.buffer[BLOCK_START..].as_ptr().align_offset(PAGE_LEN).min(PAGE_LEN);
+        self.make_room(start);
+        &mut self.buffer[start..start + BLOCK_LEN]
     }
 
     /// Takes the first `len` bytes of [`space`](Self::space) as input and releases all that is decided.
     pub fn filled(&mut self, len: usize) -> Clean<'_> {
-        self.filled = len;
-        Clean::new(&self.buffer[..len])
+        self.len += len;
+        self.run(false)
     }
 
     /// Takes input and appends all that is decided to `out`.
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) {
-        out.push(Clean::new(input));
+        for piece in input.chunks(PUSH_LEN) {
+            self.make_room(0);
+            self.buffer.truncate(self.len);
+            self.buffer.extend_from_slice(piece);
+            self.len = self.buffer.len();
+            out.push(self.run(false));
+        }
     }
 
     /// Says that a record ends here though no newline does: all that was undecided is decided and appended.
-    pub fn end_record(&mut self, _out: &mut CleanBlock) {}
+    pub fn end_record(&mut self, out: &mut CleanBlock) {
+        out.push(self.run(true));
+        self.scan.end_record();
+    }
 
     /// Ends the stream: releases the rest.
     pub fn finish(&mut self) -> Clean<'_> {
-        Clean::new(&[])
+        self.run(true)
     }
 
     /// How many bytes of input are taken and not yet released, redacted or not.
     pub fn pending(&self) -> usize {
-        0
+        self.len - self.index(self.scan.cursor())
     }
 
     /// The open state at a record's end, to be stored with a checkpoint.
     pub fn carry(&self) -> Carry {
-        Carry::None
+        self.scan.carry()
     }
 
     /// Goes on where a checkpoint stopped.
-    pub fn resume(&mut self, _carry: Carry) {}
+    pub fn resume(&mut self, carry: Carry) {
+        self.scan.resume(carry);
+    }
 
     /// The findings of the last call that took input.
     pub fn findings(&self) -> &[Finding] {
-        &self.findings
+        &self.out.findings
     }
 
     /// Findings since the start of the stream.
     pub fn counts(&self) -> &Counts {
-        &self.counts
+        &self.out.counts
+    }
+
+    /// Moves what must stay at hand so that it ends at `end`, or, where that is too little room, begins at 0.
+    fn make_room(&mut self, end: usize) {
+        let keep_from = self.index(self.scan.keep_from());
+        let keep_len = self.len - keep_from;
+        let start = end.saturating_sub(keep_len);
+        assert!(end == 0 || keep_len <= end, "a decision is bounded, and so is what it waits for");
+        self.buffer.copy_within(keep_from..self.len, start);
+        self.base += keep_from as i64 - start as i64;
+        self.len = start + keep_len;
+    }
+
+    fn index(&self, position: u64) -> usize {
+        (position as i64 - self.base) as usize
+    }
+
+    fn run(&mut self, end: bool) -> Clean<'_> {
+        let window = Window { bytes: &self.buffer[..self.len], base: self.base, end };
+        let from = self.index(self.scan.cursor());
+        self.scan.run(&self.redaction.0, window, &mut self.out);
+        match self.out.replaced {
+            true => Clean::new(&self.out.bytes),
+            false => Clean::new(&self.buffer[from..self.index(self.scan.cursor())]),
+        }
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
     }
 }

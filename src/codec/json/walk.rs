@@ -1,0 +1,200 @@
+//! Walking over a JSON text string by string, without asking it to be valid.
+
+use super::{find, has_hiding_escape, merge};
+use crate::redact::{Member, Redaction, Replacement};
+use memchr::memchr3;
+use std::ops::Range;
+
+/// What the members and elements before a value say of it.
+#[derive(Clone, Copy, Default)]
+struct Context {
+    /// The next value belongs to this name.
+    member: Option<Member>,
+    /// The string before was a name; it speaks of what stands beside it.
+    name: Option<Member>,
+    /// The name holds for all elements of the array that is open.
+    array: bool,
+}
+
+/// Appends the credentials in the strings and named numbers of `text`, in order.
+pub(super) fn walk(redaction: &Redaction, text: &[u8], depth: u8, found: &mut Vec<Replacement>) {
+    let mut context = Context::default();
+    let mut at = 0;
+    while at < text.len() {
+        match text[at] {
+            b'"' => {
+                let content = string(text, at + 1);
+                at = (content.end + 1).min(text.len());
+                let is_key = text[at..].trim_ascii_start().first() == Some(&b':');
+                context = on_string(redaction, text, content, is_key, context, depth, found);
+                continue;
+            }
+            b'[' if context.member.is_some() && !context.array => context.array = true,
+            b'{' | b'}' | b'[' | b']' => context = Context::default(),
+            b',' if !context.array => {}
+            b'-' | b'0'..=b'9' => {
+                let len = text[at..].iter().take_while(|byte| b"+-.0123456789eE".contains(byte)).count();
+                if let Some(member) = context.member {
+                    let before = found.len();
+                    redaction.scan_number(member, &text[at..at + len], found);
+                    shift(&mut found[before..], at);
+                }
+                context = after_value(context);
+                at += len;
+                continue;
+            }
+            b't' | b'f' | b'n' => context = after_value(context),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+fn after_value(context: Context) -> Context {
+    if context.array { context } else { Context::default() }
+}
+
+fn shift(found: &mut [Replacement], by: usize) {
+    for replacement in found {
+        replacement.range = replacement.range.start + by..replacement.range.end + by;
+    }
+}
+
+/// Where the string that begins at `start` (behind its quote) ends: at the closing quote, or where its line does.
+fn string(text: &[u8], start: usize) -> Range<usize> {
+    let mut at = start;
+    while let Some(offset) = memchr3(b'"', b'\\', b'\n', text.get(at..).unwrap_or_default()) {
+        at += offset;
+        if text[at] != b'\\' {
+            return start..at;
+        }
+        at += 2;
+    }
+    start..text.len()
+}
+
+fn on_string(
+    redaction: &Redaction,
+    text: &[u8],
+    content: Range<usize>,
+    is_key: bool,
+    context: Context,
+    depth: u8,
+    found: &mut Vec<Replacement>,
+) -> Context {
+    let raw = &text[content.clone()];
+    let decoded = Decoded::new(raw);
+    let before = found.len();
+    if is_key {
+        redaction.scan_text(&decoded.text, found);
+    } else {
+        let beside = context.name.and_then(Member::beside);
+        value(redaction, &decoded.text, context.member.or(beside), depth, found);
+    }
+    for replacement in found[before..].iter_mut() {
+        let range = decoded.raw_range(&replacement.range);
+        *replacement = replacement.clone().inside_string(content.start + range.start..content.start + range.end);
+    }
+    if is_key {
+        // `"name": "Authorization", "value": "…"`: the value belongs to the name before it.
+        let is_value = decoded.text.eq_ignore_ascii_case(b"value");
+        let member = context.name.filter(|_| is_value).or_else(|| redaction.member(&decoded.text));
+        return Context { member, ..Context::default() };
+    }
+    if context.array {
+        return context;
+    }
+    Context { name: redaction.member(&decoded.text), ..Context::default() }
+}
+
+fn value(redaction: &Redaction, text: &[u8], member: Option<Member>, depth: u8, found: &mut Vec<Replacement>) {
+    let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) || has_hiding_escape(text);
+    let before = found.len();
+    match member {
+        Some(member) => redaction.scan_member(member, text, found),
+        None if depth > 1 && nested => {
+            let mut inner = Vec::new();
+            find(redaction, text, depth - 1, &mut inner);
+            found.extend(inner);
+        }
+        None => redaction.scan_text(text, found),
+    }
+    if member.is_some() && found.len() == before && depth > 1 && nested {
+        find(redaction, text, depth - 1, found);
+    }
+    let mut mine = found.split_off(before);
+    merge(&mut mine);
+    found.append(&mut mine);
+}
+
+/// The characters of a JSON string (RFC 8259 §7), and where each came from.
+struct Decoded {
+    text: Vec<u8>,
+    /// For each byte of `text` where its character begins in the raw string, and at last the raw length; empty if
+    /// nothing was escaped.
+    origin: Vec<usize>,
+}
+
+impl Decoded {
+    fn new(raw: &[u8]) -> Self {
+        if memchr::memchr(b'\\', raw).is_none() {
+            return Self { text: raw.to_vec(), origin: Vec::new() };
+        }
+        let mut decoded = Self { text: Vec::with_capacity(raw.len()), origin: Vec::with_capacity(raw.len() + 1) };
+        let mut at = 0;
+        while at < raw.len() {
+            let (len, character) = unescape(&raw[at..]);
+            match character {
+                Character::Byte(byte) => decoded.text.push(byte),
+                Character::Unicode(character) => {
+                    decoded.text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+            decoded.origin.resize(decoded.text.len(), at);
+            at += len;
+        }
+        decoded.origin.push(raw.len());
+        decoded
+    }
+
+    fn raw_range(&self, range: &Range<usize>) -> Range<usize> {
+        if self.origin.is_empty() { range.clone() } else { self.origin[range.start]..self.origin[range.end] }
+    }
+}
+
+enum Character {
+    Byte(u8),
+    Unicode(char),
+}
+
+/// The first character of `raw`, and how many bytes stand for it. What is no escape stands for itself.
+fn unescape(raw: &[u8]) -> (usize, Character) {
+    let &[b'\\', escape, ..] = raw else { return (1, Character::Byte(raw[0])) };
+    let byte = match escape {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'u' => return unicode(raw),
+        b'"' | b'\\' | b'/' => escape,
+        _ => return (1, Character::Byte(b'\\')),
+    };
+    (2, Character::Byte(byte))
+}
+
+fn unicode(raw: &[u8]) -> (usize, Character) {
+    let Some(first) = code_unit(raw) else { return (1, Character::Byte(b'\\')) };
+    if let 0xd800..=0xdbff = first
+        && let Some(second @ 0xdc00..=0xdfff) = raw.get(6..).and_then(code_unit)
+    {
+        let scalar = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return (12, Character::Unicode(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER)));
+    }
+    (6, Character::Unicode(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)))
+}
+
+fn code_unit(raw: &[u8]) -> Option<u32> {
+    let digits = raw.strip_prefix(b"\\u")?.get(..4)?;
+    digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+}

@@ -1,0 +1,399 @@
+//! What stands between a name or a scheme and its credential, as programs print it.
+
+use super::cursor::{Cursor, More};
+use super::finding::Kind;
+use super::names::{Class, is_name_byte};
+use super::scan::Carry;
+use super::value::{Grammar, Quote, Trust};
+
+/// More blanks than this separate nothing.
+const BLANKS_MAX: usize = 256;
+
+/// Where a value begins, and what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub at: usize,
+    pub grammar: Grammar,
+    pub trust: Trust,
+    pub kind: Kind,
+    /// The quotes that a replacement needs to keep JSON valid: the value is a number.
+    pub requote: Option<Quote>,
+}
+
+/// What a context leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    Nothing,
+    Value(Place),
+    /// The line ends where the credential should stand: it may be folded into the next one (RFC 9112 §5.2).
+    Folded {
+        next_line: usize,
+        carry: Carry,
+    },
+    /// The members of a cookie header begin here.
+    Cookies {
+        at: usize,
+        quote: Option<Quote>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Equals,
+    Colon,
+    /// The next element of an array or tuple.
+    Comma,
+    /// The end of an XML tag.
+    Tag,
+}
+
+struct Separator {
+    operator: Operator,
+    key_quote: Option<Quote>,
+    value_quote: Option<Quote>,
+    bracket: bool,
+    blanks: usize,
+}
+
+/// Follows a name that ends at `name_end`.
+pub(super) fn after_name(name_end: &Cursor<'_>, class: Class) -> Result<Lead, More> {
+    let mut cursor = *name_end;
+    let Some(separator) = Separator::read(&mut cursor)? else { return Ok(Lead::Nothing) };
+    match class {
+        Class::Authorization => after_authorization(cursor, &separator),
+        Class::Cookie if separator.operator == Operator::Tag => Ok(Lead::Nothing),
+        Class::Cookie => Ok(Lead::Cookies { at: cursor.at, quote: separator.value_quote }),
+        Class::Credential | Class::Token | Class::Code => after_parameter(name_end, cursor, &separator, class),
+    }
+}
+
+fn after_parameter(
+    name_end: &Cursor<'_>,
+    mut cursor: Cursor<'_>,
+    separator: &Separator,
+    class: Class,
+) -> Result<Lead, More> {
+    if separator.operator == Operator::Comma && class != Class::Credential {
+        return Ok(Lead::Nothing);
+    }
+    let quoted = separator.value_quote.is_some();
+    let trust = match class {
+        Class::Code if separator.operator == Operator::Equals || quoted => Trust::Code,
+        Class::Code => return Ok(Lead::Nothing),
+        Class::Token => Trust::Random,
+        _ => match separator.operator {
+            Operator::Comma => Trust::Random,
+            _ if separator.bracket && !quoted => Trust::Random,
+            Operator::Tag if separator.blanks > 0 => Trust::Random,
+            // `access_token: required` may be prose; in a header or in quotes it is none.
+            Operator::Colon if !quoted && !is_header_name(name_end) => Trust::Random,
+            _ => Trust::Named,
+        },
+    };
+    let number = cursor.peek()?.is_some_and(|byte| byte.is_ascii_digit() || byte == b'-');
+    if number
+        && !quoted
+        && class == Class::Credential
+        && separator.operator == Operator::Colon
+        && separator.key_quote.is_some()
+    {
+        return Ok(Lead::Value(Place {
+            at: cursor.at,
+            grammar: Grammar::Number,
+            trust: Trust::Named,
+            kind: Kind::Token,
+            requote: separator.key_quote,
+        }));
+    }
+    if let Some(scheme) = Scheme::read(&mut cursor)? {
+        return scheme.lead(cursor, trust);
+    }
+    let grammar = match separator.value_quote {
+        Some(quote) => Grammar::Quoted(quote),
+        None if separator.operator == Operator::Equals => Grammar::Param,
+        None => Grammar::Token,
+    };
+    Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: Kind::Token, requote: None }))
+}
+
+/// `X-Auth-Token: …`
+fn is_header_name(name_end: &Cursor<'_>) -> bool {
+    let before = name_end.before(super::names::NAME_LEN_MAX);
+    let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
+    before[start..].len() > 2 && before[start..start + 2].eq_ignore_ascii_case(b"x-")
+}
+
+fn after_authorization(mut cursor: Cursor<'_>, separator: &Separator) -> Result<Lead, More> {
+    if let Some(scheme) = Scheme::read(&mut cursor)? {
+        return scheme.lead(cursor, Trust::Named);
+    }
+    let grammar = separator.value_quote.map_or(Grammar::Token, Grammar::Quoted);
+    Ok(Lead::Value(Place { at: cursor.at, grammar, trust: Trust::Random, kind: Kind::Token, requote: None }))
+}
+
+/// Follows the word `bearer` that ends at `word_end` and has no header name before it.
+pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
+    let before = word_end.before(48);
+    let challenge = before.windows(12).any(|word| word.eq_ignore_ascii_case(b"authenticate"));
+    let mut cursor = *word_end;
+    let kind = Kind::Token;
+    match Gap::read(&mut cursor)? {
+        Some(_) if challenge => Ok(Lead::Nothing),
+        Some(gap) => Scheme { kind, gap }.lead(cursor, Trust::Scheme),
+        None => Ok(Lead::Nothing),
+    }
+}
+
+/// The authentication scheme of a header's value, read together with what separates it from the credentials.
+struct Scheme {
+    kind: Kind,
+    gap: Gap,
+}
+
+impl Scheme {
+    /// Steps over `scheme` and the gap behind it if that is what comes next.
+    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
+        const SCHEMES: [(&[u8], Kind); 9] = [
+            (b"bearer", Kind::Token),
+            (b"basic", Kind::Basic),
+            (b"token", Kind::Token),
+            (b"apikey", Kind::Token),
+            (b"api-key", Kind::Token),
+            (b"dpop", Kind::Token),
+            (b"jwt", Kind::Token),
+            (b"pop", Kind::Token),
+            (b"gnap", Kind::Token),
+        ];
+        for (name, kind) in SCHEMES {
+            let mut after = *cursor;
+            if after.eat(name)?
+                && let Some(gap) = Gap::read(&mut after)?
+            {
+                *cursor = after;
+                return Ok(Some(Self { kind, gap }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn lead(self, cursor: Cursor<'_>, trust: Trust) -> Result<Lead, More> {
+        match self.gap {
+            Gap::LineEnd { next_line } => {
+                let carry = if trust == Trust::Named { Carry::Header(self.kind) } else { Carry::Bearer };
+                return Ok(Lead::Folded { next_line, carry });
+            }
+            _ if is_auth_param(&cursor)? => return Ok(Lead::Nothing),
+            _ => {}
+        }
+        let trust = match self.gap {
+            Gap::Blank => trust,
+            _ => Trust::Scheme,
+        };
+        Ok(Lead::Value(Place { at: cursor.at, grammar: Grammar::Token, trust, kind: self.kind, requote: None }))
+    }
+}
+
+/// What separates a scheme from its credentials.
+#[derive(Clone, Copy)]
+enum Gap {
+    /// Blanks in whatever encoding.
+    Blank,
+    /// Something that prose has too.
+    Loose,
+    LineEnd {
+        next_line: usize,
+    },
+}
+
+impl Gap {
+    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
+        let mut blanks = 0;
+        let mut loose = false;
+        loop {
+            blanks += cursor.skip_blanks(BLANKS_MAX - blanks)?;
+            match cursor.unit()? {
+                Some(unit) if unit.len > 1 && matches!(unit.byte, b' ' | b'\t') => cursor.at += unit.len,
+                // A blank in a form (application/x-www-form-urlencoded).
+                Some(unit) if unit.byte == b'+' && blanks == 0 => cursor.at += unit.len,
+                Some(unit) if matches!(unit.byte, b':' | b'=' | b',') && !loose => {
+                    loose = true;
+                    cursor.at += unit.len;
+                }
+                _ if cursor.eat(b"&nbsp;")? || cursor.eat(b"&#32;")? => {}
+                _ => break,
+            }
+            blanks += 1;
+            if blanks >= BLANKS_MAX {
+                return Ok(None);
+            }
+        }
+        if let Some(next_line) = line_end(cursor)? {
+            return Ok((!loose).then_some(Gap::LineEnd { next_line }));
+        }
+        if blanks == 0 {
+            return Ok(None);
+        }
+        let bracket = matches!(cursor.peek()?, Some(b'[' | b'(' | b'<' | b'{'));
+        if bracket {
+            cursor.at += 1;
+        }
+        let quoted = quote(cursor)?.is_some() || eat_numbered_quote(cursor)?;
+        // Python's pprint ends a string behind the scheme and goes on with another one in the next line.
+        if quoted && let Some(next_line) = line_end(cursor)? {
+            return Ok(Some(Gap::LineEnd { next_line }));
+        }
+        Ok(Some(if loose || bracket { Gap::Loose } else { Gap::Blank }))
+    }
+}
+
+/// Where the next line begins, if this one ends here.
+fn line_end(cursor: &Cursor<'_>) -> Result<Option<usize>, More> {
+    let carriage_return = usize::from(cursor.peek()? == Some(b'\r'));
+    Ok(match cursor.peek_at(carriage_return)? {
+        Some(b'\n') => Some(cursor.at + carriage_return + 1),
+        None => Some(cursor.at + carriage_return),
+        _ => None,
+    })
+}
+
+/// `realm="…"`, `error=…`: parameters of a challenge or of another scheme (RFC 9110 §11.2), not a bearer credential.
+fn is_auth_param(at: &Cursor<'_>) -> Result<bool, More> {
+    const NAMES: [&[u8]; 12] = [
+        b"realm",
+        b"scope",
+        b"error",
+        b"error_description",
+        b"error_uri",
+        b"charset",
+        b"authorization_uri",
+        b"resource_metadata",
+        b"as_uri",
+        b"max_age",
+        b"acr_values",
+        b"algs",
+    ];
+    const NAME_LEN_MAX: usize = 32;
+    let mut len = 0;
+    while len < NAME_LEN_MAX && at.peek_at(len)?.is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+        len += 1;
+    }
+    if len == 0 || at.peek_at(len)? != Some(b'=') {
+        return Ok(false);
+    }
+    let name = &at.rest()[..len];
+    let mut value = at.advanced(len + 1);
+    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_numbered_quote(&mut value)?)
+}
+
+impl Separator {
+    /// Steps over everything between a name and its value; `None` if no value of that name follows.
+    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
+        Self::read_to(cursor, true)
+    }
+
+    /// `pair` allows the value to be the next member, called `value`.
+    fn read_to(cursor: &mut Cursor<'_>, pair: bool) -> Result<Option<Self>, More> {
+        let blanks_before = cursor.skip_blanks(BLANKS_MAX)?;
+        let key_quote = quote(cursor)?;
+        let key_closed =
+            key_quote.is_some() || eat_numbered_quote(cursor)? || cursor.eat(b"&quot;")? || cursor.eat(b"]")?;
+        let blanks_before = blanks_before + cursor.skip_blanks(BLANKS_MAX)?;
+        let Some(unit) = cursor.unit()? else { return Ok(None) };
+        let operator = match unit.byte {
+            b'=' => Operator::Equals,
+            b':' => Operator::Colon,
+            b',' if key_quote.is_some() => Operator::Comma,
+            b'>' => Operator::Tag,
+            // `<header name="Authorization" value="…"/>`
+            b'v' | b'V' if pair && key_closed && blanks_before > 0 && cursor.eat(b"value")? => {
+                return Self::read_to(cursor, false);
+            }
+            _ => return Ok(None),
+        };
+        cursor.at += unit.len;
+        let arrow = matches!(operator, Operator::Equals) && cursor.eat(b">")?;
+        let walrus = operator == Operator::Colon && cursor.eat(b"=")?;
+        let blanks = cursor.skip_blanks(BLANKS_MAX)?;
+        // `token_id= total=1`: with a blank on one side only, the value is empty.
+        if operator == Operator::Equals && !arrow && !walrus && blanks > 0 && blanks_before == 0 {
+            return Ok(None);
+        }
+        let mut separator = Self { operator, key_quote, value_quote: None, bracket: false, blanks };
+        separator.open(cursor)?;
+        // `"name": "Authorization", "value": "…"`
+        if pair && operator == Operator::Comma && separator.value_quote.is_some() && cursor.eat(b"value")? {
+            return Self::read_to(cursor, false);
+        }
+        Ok(Some(separator))
+    }
+
+    /// Steps over brackets and quotes before a value.
+    fn open(&mut self, cursor: &mut Cursor<'_>) -> Result<(), More> {
+        const OPENERS_MAX: usize = 4;
+        for _ in 0..OPENERS_MAX {
+            match cursor.peek()? {
+                Some(b'[' | b'(') => {
+                    self.bracket = true;
+                    cursor.at += 1;
+                }
+                // Rust's and Java's optional values.
+                Some(b'S') if cursor.eat(b"some(")? => self.bracket = true,
+                Some(b'O') if cursor.eat(b"optional[")? => self.bracket = true,
+                // Python's `b'…'`.
+                Some(b'b' | b'u') if matches!(cursor.peek_at(1)?, Some(b'"' | b'\'')) => cursor.at += 1,
+                Some(b'&') if cursor.eat(b"&quot;")? => {}
+                Some(b'\\') if eat_numbered_quote(cursor)? => {}
+                Some(b' ' | b'\t' | 0x1b) if self.bracket && cursor.skip_blanks(BLANKS_MAX)? > 0 => {}
+                _ => break,
+            }
+        }
+        self.value_quote = quote(cursor)?;
+        Ok(())
+    }
+}
+
+/// Begins a text that is a whole value of a member: all of it is the credential, but for the scheme word.
+pub(super) fn member(value: &Cursor<'_>, class: Class, beside: bool) -> Result<Lead, More> {
+    let trust = match class {
+        Class::Authorization | Class::Credential if beside => Trust::Random,
+        Class::Authorization | Class::Credential => Trust::Member,
+        Class::Token => Trust::Random,
+        Class::Code => Trust::Code,
+        Class::Cookie => return Ok(Lead::Cookies { at: value.at, quote: None }),
+    };
+    let mut cursor = *value;
+    // A string in the string.
+    let grammar = quote(&mut cursor)?.map_or(Grammar::Whole, Grammar::Quoted);
+    let begin = cursor;
+    let (kind, trust) = match Scheme::read(&mut cursor)? {
+        Some(Scheme { kind, gap: Gap::Blank }) => (kind, if beside { Trust::Named } else { trust }),
+        _ => {
+            cursor = begin;
+            (Kind::Token, trust)
+        }
+    };
+    Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind, requote: None }))
+}
+
+/// Steps over a quotation mark and the backslashes before it.
+pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
+    let backslashes = cursor.backslashes()?;
+    match cursor.peek_at(backslashes)? {
+        Some(byte @ (b'"' | b'\'' | b'`')) => {
+            cursor.at += backslashes + 1;
+            Ok(Some(Quote { byte, backslashes }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Steps over a quotation mark that is written as a number, as nginx does: `\x22`.
+fn eat_numbered_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    let backslashes = cursor.backslashes()?;
+    let mut number = cursor.advanced(backslashes);
+    let found = backslashes > 0 && (number.eat(b"x22")? || number.eat(b"x27")?);
+    if found {
+        *cursor = number;
+    }
+    Ok(found)
+}

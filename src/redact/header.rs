@@ -1,0 +1,302 @@
+//! Reading a JOSE header: base64, JSON, and the members that prove it.
+
+use super::jose::is_base64;
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::io::Read;
+
+/// What a header says about the parts behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// `enc` is there: five parts (RFC 7516 §4.1.2), else three.
+    pub encrypted: bool,
+    /// `alg` is `none` (RFC 7518 §3.6).
+    pub unsecured: bool,
+    /// Lengths in characters that the signature or authentication tag can have, ascending; empty if unknown.
+    pub last_part_lens: &'static [u64],
+}
+
+/// Decodes and parses a header part. `cut` says that `text` is only the beginning of one.
+///
+/// `alg` or `enc` at the top level decides; `typ` alone is no proof. A header that is cut or broken behind them is parsed
+/// as far as it goes.
+pub(super) fn read_header(text: &[u8], cut: bool) -> Option<Header> {
+    let mut seen = Seen::default();
+    let mut json = serde_json::Deserializer::from_reader(Decoder::new(text));
+    let broken = match Members(&mut seen).deserialize(&mut json) {
+        Err(error) => Some(error),
+        // Something behind the object: this is no header but a longer blob that begins with an object.
+        Ok(()) => return json.end().is_ok().then(|| seen.header()).flatten(),
+    };
+    // A blob of tens of kilobytes that so far has no registered member is a source map or its like (RFC 7515 §4.1).
+    let undecided = cut && seen.registered && broken.is_some_and(|error| error.is_eof());
+    seen.header().or(undecided.then_some(Header { encrypted: false, unsecured: false, last_part_lens: &[] }))
+}
+
+/// What of the members matters.
+#[derive(Default)]
+struct Seen {
+    alg: Option<Algorithm>,
+    enc: Option<&'static [u64]>,
+    /// Whether a registered header parameter was there.
+    registered: bool,
+}
+
+impl Seen {
+    fn header(&self) -> Option<Header> {
+        match (&self.alg, self.enc) {
+            (_, Some(tag_lens)) => Some(Header { encrypted: true, unsecured: false, last_part_lens: tag_lens }),
+            (Some(alg), None) => {
+                Some(Header { encrypted: false, unsecured: alg.none, last_part_lens: alg.signature_lens })
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+struct Algorithm {
+    none: bool,
+    signature_lens: &'static [u64],
+}
+
+impl Algorithm {
+    /// Signature lengths of RFC 7518 §3, RFC 8037 §3.1 and RFC 8812 §3.1, in base64 characters.
+    fn of(name: &str) -> Self {
+        let signature_lens: &[u64] = match name {
+            "HS256" => &[43],
+            "HS384" => &[64],
+            "HS512" | "ES256" | "ES256K" | "Ed25519" => &[86],
+            "ES384" => &[128],
+            "ES512" => &[176],
+            "EdDSA" => &[86, 152],
+            // Keys of 1024, 2048, 3072, 4096 and 8192 bits.
+            "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => &[171, 342, 512, 683, 1366],
+            _ => &[],
+        };
+        Self { none: name.eq_ignore_ascii_case("none"), signature_lens }
+    }
+}
+
+/// Tag lengths of RFC 7518 §5, in base64 characters.
+fn tag_lens(enc: &str) -> &'static [u64] {
+    match enc {
+        "A128GCM" | "A192GCM" | "A256GCM" | "A128CBC-HS256" => &[22],
+        "A192CBC-HS384" => &[32],
+        "A256CBC-HS512" => &[43],
+        _ => &[],
+    }
+}
+
+/// Reads the members of the top level into [`Seen`]; keeps what it saw when the text breaks off.
+struct Members<'a>(&'a mut Seen);
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key_seed(Text(name_of))? {
+            match name {
+                Some(Name::Alg) => {
+                    if let Some(alg) = map.next_value_seed(Text(Algorithm::of))? {
+                        self.0.alg = Some(alg);
+                    }
+                }
+                Some(Name::Enc) => {
+                    if let Some(lens) = map.next_value_seed(Text(tag_lens))? {
+                        self.0.enc = Some(lens);
+                    }
+                }
+                Some(Name::Registered) => {
+                    self.0.registered = true;
+                    map.next_value_seed(Skip(DEPTH_MAX))?;
+                }
+                Some(Name::Other) | None => map.next_value_seed(Skip(DEPTH_MAX))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Name {
+    Alg,
+    Enc,
+    Registered,
+    Other,
+}
+
+fn name_of(name: &str) -> Name {
+    match name {
+        "alg" => Name::Alg,
+        "enc" => Name::Enc,
+        "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "epk" | "apu" | "apv"
+        | "zip" | "b64" => Name::Registered,
+        _ => Name::Other,
+    }
+}
+
+/// Hands a string to a function; anything else is skipped and gives `None`.
+struct Text<T>(fn(&str) -> T);
+
+impl<'de, T> DeserializeSeed<'de> for Text<T> {
+    type Value = Option<T>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T> Visitor<'de> for Text<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Option<T>, E> {
+        Ok(Some((self.0)(text)))
+    }
+    fn visit_unit<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Option<T>, A::Error> {
+        Skip(DEPTH_MAX).visit_seq(seq).map(|()| None)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        Skip(DEPTH_MAX).visit_map(map).map(|()| None)
+    }
+}
+
+/// Headers nest three deep (`jwk`, `x5c`). The limit bounds how many candidates one character can belong to, so that
+/// `{"a":{"a":{"a":…` costs linear time.
+const DEPTH_MAX: u8 = 8;
+
+/// Skips a value of limited depth.
+struct Skip(u8);
+
+impl Skip {
+    fn inner<E: serde::de::Error>(&self) -> Result<Skip, E> {
+        self.0.checked_sub(1).map(Skip).ok_or_else(|| E::custom("nested too deeply"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Skip {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(self.inner()?)?.is_some() {}
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            map.next_value_seed(self.inner()?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Base64 of either alphabet to bytes, a stretch at a time: a candidate that is no JSON is given up after a few bytes.
+struct Decoder<'a> {
+    text: &'a [u8],
+    decoded: [u8; DECODED_LEN],
+    at: usize,
+    len: usize,
+}
+
+/// How many characters are decoded at once, and what they give.
+const CHARACTERS: usize = 64;
+const DECODED_LEN: usize = CHARACTERS / 4 * 3;
+
+impl<'a> Decoder<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { text, decoded: [0; DECODED_LEN], at: 0, len: 0 }
+    }
+
+    fn refill(&mut self) {
+        const ENGINE: GeneralPurpose = GeneralPurpose::new(
+            &alphabet::URL_SAFE,
+            GeneralPurposeConfig::new()
+                .with_decode_allow_trailing_bits(true)
+                .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+        );
+        let take = self.text.len().min(CHARACTERS);
+        let mut characters = [0; CHARACTERS];
+        for (character, &byte) in characters.iter_mut().zip(&self.text[..take]) {
+            *character = match byte {
+                b'+' => b'-',
+                b'/' => b'_',
+                byte => byte,
+            };
+        }
+        self.text = &self.text[take..];
+        // A lone last character holds only six bits of a byte.
+        let whole = if take % 4 == 1 { take - 1 } else { take };
+        debug_assert!(characters[..take].iter().all(|&byte| is_base64(byte)));
+        self.at = 0;
+        self.len = ENGINE.decode_slice(&characters[..whole], &mut self.decoded).unwrap_or(0);
+    }
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.at == self.len && !self.text.is_empty() {
+            self.refill();
+        }
+        let len = buffer.len().min(self.len - self.at);
+        buffer[..len].copy_from_slice(&self.decoded[self.at..self.at + len]);
+        self.at += len;
+        Ok(len)
+    }
+}

@@ -1,0 +1,125 @@
+//! What all redactors of a process share: keys, options and the automaton.
+
+use super::anchors::Anchors;
+use super::finding::Kind;
+use super::fingerprint::{Digester, Fingerprint};
+use super::key::{Key, KeyRing};
+use super::marker::Template;
+use super::names;
+use super::scan::{Output, Scan, Window};
+use super::value::Grammar;
+use std::sync::Arc;
+
+/// What a user may set about redaction; the rest is fixed.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Further member names whose values are credentials (matched without regard to case, `-` and `_`).
+    pub extra_fields: Vec<String>,
+    /// Digests (32 hex digits) of credentials that are to stay, for example public test tokens.
+    pub allow_fingerprints: Vec<String>,
+    /// Give digests to passwords and credentials under 16 bytes too, though they could be guessed.
+    pub weak_fingerprints: bool,
+    /// A template around the marker, `{}` standing for the marker itself; `None` is the bare marker.
+    pub replacement: Option<String>,
+}
+
+/// Keys and options, built once and shared by all redactors.
+#[derive(Clone, Debug)]
+pub struct Redaction(pub(super) Arc<Shared>);
+
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub anchors: Arc<Anchors>,
+    pub template: Template,
+    pub extra_names: Vec<Vec<u8>>,
+    /// Whether any credential is allowed, so that its bytes must be kept until its digest is known.
+    pub allow: bool,
+    allowed: Vec<[u8; 16]>,
+    weak_fingerprints: bool,
+    key: Key,
+    keys: KeyRing,
+}
+
+impl Redaction {
+    /// Builds the automaton and takes the keys.
+    ///
+    /// # Errors
+    /// Says which option is wrong and why.
+    pub fn new(keys: KeyRing, options: Options) -> Result<Self, String> {
+        let template = match &options.replacement {
+            Some(text) => Template::parse(text)?,
+            None => Template::default(),
+        };
+        if let Some(name) = options.extra_fields.iter().find(|name| !is_field_name(name)) {
+            return Err(format!(
+                "extra_fields: {name:?} is no name of letters, digits, `-`, `_` and `.`, 3 to 64 long"
+            ));
+        }
+        let allowed =
+            options.allow_fingerprints.iter().map(|digest| parse_digest(digest)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(Arc::new(Shared {
+            anchors: Arc::new(Anchors::new(&options.extra_fields)?),
+            template,
+            extra_names: options.extra_fields.iter().map(|name| names::normalize(name)).collect(),
+            allow: !allowed.is_empty(),
+            allowed,
+            weak_fingerprints: options.weak_fingerprints,
+            key: keys.active().clone(),
+            keys,
+        })))
+    }
+
+    /// The public name of the active key.
+    pub fn key_id(&self) -> [u8; 4] {
+        self.0.key.id()
+    }
+
+    /// What one credential is called under each key, the active key first. The credential may stand behind its scheme
+    /// (`Bearer …`, `Basic …`). Empty if there is nothing secret in it: no text, a marker, a lone JOSE header.
+    pub fn fingerprints(&self, credential: &[u8]) -> Vec<Fingerprint> {
+        let credential = credential.trim_ascii();
+        let (kind, credential) = match credential.split_first_chunk::<6>() {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"basic ") => (Kind::Basic, rest.trim_ascii()),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer") && rest.starts_with(b" ") => {
+                (Kind::Token, rest.trim_ascii())
+            }
+            _ => (Kind::Token, credential),
+        };
+        let with_key = |key: &Key| {
+            let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&self.0) };
+            let mut out = Output::default();
+            let window = Window { bytes: credential, base: 0, end: true };
+            Scan::of_value(Grammar::Whole, kind).run(&shared, window, &mut out);
+            out.findings.first().map(|finding| finding.fingerprint)
+        };
+        self.0.keys.keys().iter().filter_map(with_key).collect()
+    }
+}
+
+impl Shared {
+    pub fn digester(&self) -> Digester {
+        Digester::new(&self.key, self.weak_fingerprints)
+    }
+
+    pub fn is_allowed(&self, fingerprint: &Fingerprint) -> bool {
+        self.allowed.contains(&fingerprint.digest)
+    }
+}
+
+fn is_field_name(name: &str) -> bool {
+    (3..=64).contains(&name.len())
+        && names::normalize(name).len() >= 3
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+fn parse_digest(digits: &str) -> Result<[u8; 16], String> {
+    let wrong = || "allow_fingerprints: a digest is 32 hexadecimal digits".to_owned();
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let number = u128::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    if number == 0 {
+        return Err("allow_fingerprints: the digest of zeros stands for every short credential".to_owned());
+    }
+    Ok(number.to_be_bytes())
+}

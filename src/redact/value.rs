@@ -1,0 +1,291 @@
+//! Credentials that are known by their context: where one ends, whether it is one, and its way into the digest.
+
+use super::cursor::{Cursor, More, Unit};
+use super::fingerprint::Digester;
+use super::marker::{Template, marker_len};
+use super::word::{Shape, is_placeholder, shape};
+
+/// Which characters a value may have, and so where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grammar {
+    /// `b64token` (RFC 6750 §2.1).
+    Token,
+    /// A value in a query, a form body or logfmt: also what RFC 3986 §3.4 allows between `&`s.
+    Param,
+    /// `cookie-octet` (RFC 6265 §4.1.1), less the brackets and quotes that logs put around headers.
+    Cookie,
+    /// A string up to its closing quote, or to the end of its line if it has none.
+    Quoted(Quote),
+    /// A JSON number (RFC 8259 §6).
+    Number,
+    /// All that there is.
+    Whole,
+}
+
+/// A quotation mark, and how many backslashes stand before it where strings are nested in strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Quote {
+    pub byte: u8,
+    pub backslashes: usize,
+}
+
+/// How much a context proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// The value of a member that holds nothing else: a sentence too.
+    Member,
+    /// Whatever stands there is a credential, unless it is a placeholder.
+    Named,
+    /// It must not look like a word; a number must be long.
+    Scheme,
+    /// It must look random.
+    Random,
+    /// It must look random, and not be an error code.
+    Code,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Part of the value.
+    In,
+    /// Part of the value if more of it follows: the dot of a sentence is not.
+    Soft,
+    /// Part of the value if what follows is as long as a key.
+    Joint,
+    Out,
+}
+
+/// How many soft characters may stand in a row.
+const SOFT_LEN_MAX: usize = 64;
+/// What follows `:` or `|` inside a credential is at least this long: `12|K6Lq…`, `2/1204/99:8f2a…`.
+const JOINED_LEN_MIN: usize = 16;
+/// As much of a value is looked at to tell it from a word.
+const SAMPLE_LEN: usize = 128;
+
+impl Grammar {
+    fn role(self, unit: Unit) -> Role {
+        let byte = unit.byte;
+        match self {
+            Grammar::Whole => Role::In,
+            Grammar::Number => match byte {
+                b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => Role::In,
+                _ => Role::Out,
+            },
+            Grammar::Quoted(_) if byte == b'\n' && unit.len == 1 => Role::Out,
+            Grammar::Quoted(_) => Role::In,
+            Grammar::Cookie if unit.len > 1 => Role::In,
+            Grammar::Cookie => match byte {
+                b'"' | b'\'' | b',' | b';' | b'\\' | b'<' | b'>' | b']' | b'}' | b')' => Role::Out,
+                b'!'..=b'~' => Role::In,
+                _ => Role::Out,
+            },
+            Grammar::Token | Grammar::Param => match byte {
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'~' | b'+' | b'/' | b'=' => Role::In,
+                b'.' => Role::Soft,
+                b':' | b'|' if unit.len > 1 => Role::In,
+                b':' | b'|' => Role::Joint,
+                _ if self == Grammar::Token => Role::Out,
+                b'!' | b'$' | b'*' | b'@' => Role::Soft,
+                // Encoded, these are data; as they stand, they end the value.
+                b',' | b';' | b'(' | b')' if unit.len > 1 => Role::In,
+                _ => Role::Out,
+            },
+        }
+    }
+
+    /// The next character if it is part of the value. `digits` tells that only digits came so far.
+    fn next(self, at: &Cursor<'_>, digits: bool) -> Result<Option<Unit>, More> {
+        if let Grammar::Quoted(quote) = self {
+            return quoted_unit(at, quote);
+        }
+        let Some(unit) = at.unit()? else { return Ok(None) };
+        let belongs = match self.role(unit) {
+            Role::In => true,
+            Role::Out => false,
+            Role::Soft => self.goes_on(&at.advanced(unit.len))?,
+            Role::Joint => (unit.byte == b':' || digits) && is_key(&at.advanced(unit.len))?,
+        };
+        Ok(belongs.then_some(unit))
+    }
+
+    fn goes_on(self, at: &Cursor<'_>) -> Result<bool, More> {
+        let mut cursor = *at;
+        for _ in 0..SOFT_LEN_MAX {
+            let Some(unit) = cursor.unit()? else { return Ok(false) };
+            match self.role(unit) {
+                Role::In => return Ok(true),
+                Role::Soft => cursor.at += unit.len,
+                Role::Joint | Role::Out => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// What can follow a token inside a value of this grammar and still belong to it.
+    pub fn rest(self) -> Grammar {
+        if let Grammar::Quoted(_) = self { Grammar::Token } else { self }
+    }
+}
+
+fn is_key(at: &Cursor<'_>) -> Result<bool, More> {
+    for ahead in 0..JOINED_LEN_MIN {
+        match at.peek_at(ahead)? {
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// The next character of a quoted string; a quote with more backslashes than the opening one is part of it.
+fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
+    let backslashes = at.backslashes()?;
+    match at.peek_at(backslashes)? {
+        Some(byte) if byte == quote.byte && backslashes <= quote.backslashes => return Ok(None),
+        Some(byte) if byte == quote.byte => return Ok(Some(Unit { byte, len: backslashes + 1 })),
+        _ => {}
+    }
+    Ok(at.unit()?.filter(|unit| Grammar::Quoted(quote).role(*unit) == Role::In))
+}
+
+/// The beginning of a value, as far as a decision needs it.
+pub(super) struct Sample {
+    text: [u8; SAMPLE_LEN],
+    len: usize,
+    /// Whether that is all of it.
+    whole: bool,
+}
+
+impl Sample {
+    /// Reads the beginning of the value at `at`. A marker ends it.
+    pub fn read(at: &Cursor<'_>, grammar: Grammar, template: &Template) -> Result<Self, More> {
+        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false };
+        let mut cursor = *at;
+        while sample.len < SAMPLE_LEN {
+            let digits = sample.text[..sample.len].iter().all(u8::is_ascii_digit);
+            let unit = match grammar.next(&cursor, digits)? {
+                Some(unit) if !is_marker(&cursor, template)? => unit,
+                _ => {
+                    sample.whole = true;
+                    break;
+                }
+            };
+            sample.text[sample.len] = unit.byte;
+            sample.len += 1;
+            cursor.at += unit.len;
+        }
+        Ok(sample)
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.text[..self.len]
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The decision rule for credentials that only their context shows; see [`super::word`] for what looks random.
+    pub fn is_credential(&self, trust: Trust) -> bool {
+        const SCHEME_LEN_MIN: usize = 6;
+        const SCHEME_DIGITS_MIN: usize = 10;
+        const CODE_LEN_MIN: usize = 10;
+        let text = self.text();
+        if text.is_empty() || (self.whole && is_placeholder(text)) || is_template(text) {
+            return false;
+        }
+        if text.iter().any(|byte| byte.is_ascii_whitespace()) {
+            // Only a quoted string has blanks: a sentence is none.
+            let mut pieces = text.split(|byte| byte.is_ascii_whitespace()).filter(|piece| !piece.is_empty());
+            return trust == Trust::Member
+                || trust == Trust::Named && pieces.any(|piece| shape(piece) == Shape::Random);
+        }
+        let shape = if self.whole { shape(text) } else { Shape::Random };
+        match trust {
+            Trust::Member | Trust::Named => true,
+            Trust::Scheme => match shape {
+                Shape::Word => false,
+                Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
+                Shape::Random => text.len() >= SCHEME_LEN_MIN,
+            },
+            Trust::Random => shape == Shape::Random && text.len() >= SCHEME_LEN_MIN,
+            Trust::Code => shape == Shape::Random && text.len() >= CODE_LEN_MIN && !text.starts_with(b"0x"),
+        }
+    }
+}
+
+/// `<token>`, `$TOKEN`, `${…}`, `{{ … }}`, `[REDACTED]`: what stands for a value in templates.
+fn is_template(text: &[u8]) -> bool {
+    match text {
+        [b'<', .., b'>'] | [b'[', .., b']'] | [b'{', .., b'}'] => true,
+        [b'$', rest @ ..] => {
+            rest.starts_with(b"{")
+                || rest.starts_with(b"(")
+                || rest.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+        }
+        [b'%', ..] => text.len() <= 3,
+        _ => false,
+    }
+}
+
+fn is_marker(at: &Cursor<'_>, template: &Template) -> Result<bool, More> {
+    Ok(marker_len(at, template)?.is_some())
+}
+
+/// An opaque credential on its way through.
+#[derive(Clone)]
+pub(super) struct Body {
+    grammar: Grammar,
+    digester: Digester,
+    digits: bool,
+}
+
+impl Body {
+    pub fn new(grammar: Grammar, digester: Digester) -> Self {
+        Self { grammar, digester, digits: true }
+    }
+
+    pub fn into_digester(self) -> Digester {
+        self.digester
+    }
+
+    /// Takes as many characters as are decided; true at the end of the value, which is at a marker too.
+    pub fn advance(&mut self, at: &Cursor<'_>, template: &Template) -> (usize, bool) {
+        let mut cursor = *at;
+        loop {
+            match self.step(&mut cursor, template) {
+                Ok(true) => {}
+                Ok(false) => return (cursor.at - at.at, true),
+                Err(More) => return (cursor.at - at.at, false),
+            }
+        }
+    }
+
+    fn step(&mut self, cursor: &mut Cursor<'_>, template: &Template) -> Result<bool, More> {
+        let plain = self.plain_run(cursor.rest(), template);
+        if plain > 0 {
+            let run = &cursor.rest()[..plain];
+            self.digester.update(run);
+            self.digits &= run.iter().all(u8::is_ascii_digit);
+            cursor.at += plain;
+            return Ok(true);
+        }
+        let unit = match self.grammar.next(cursor, self.digits)? {
+            Some(unit) if !is_marker(cursor, template)? => unit,
+            _ => return Ok(false),
+        };
+        self.digester.update(&[unit.byte]);
+        self.digits &= unit.byte.is_ascii_digit();
+        cursor.at += unit.len;
+        Ok(true)
+    }
+
+    /// How many of the next bytes are letters and digits of the value without any doubt.
+    fn plain_run(&self, bytes: &[u8], template: &Template) -> usize {
+        if self.grammar == Grammar::Number {
+            return 0;
+        }
+        let first = template.first();
+        bytes.iter().position(|&byte| !byte.is_ascii_alphanumeric() || byte == first).unwrap_or(bytes.len())
+    }
+}

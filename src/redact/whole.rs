@@ -1,0 +1,106 @@
+//! Scanning texts that are at hand as a whole, for formats that take records apart.
+
+use super::finding::Finding;
+use super::names::{self, Class};
+use super::scan::{Output, Scan, Window};
+use super::value::{Grammar, Quote};
+use super::{CleanBlock, Counts, Fingerprint, Kind, Redaction};
+use std::ops::Range;
+
+/// The name of a member whose value is, or may be, a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    class: Class,
+    /// The name stands beside the value, not before it: the value must look like a credential.
+    beside: bool,
+}
+
+impl Member {
+    /// The name as the element before its value, as headers are written too: `["Authorization", "…"]`.
+    pub fn beside(self) -> Option<Self> {
+        matches!(self.class, Class::Authorization | Class::Cookie).then_some(Self { beside: true, ..self })
+    }
+}
+
+/// One credential in a text, and what it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Replacement {
+    pub range: Range<usize>,
+    fingerprint: Fingerprint,
+    /// What goes before and behind the marker.
+    quote: Vec<u8>,
+}
+
+impl Replacement {
+    fn new(finding: &Finding) -> Self {
+        let start = finding.offset as usize;
+        let mut quote = Vec::new();
+        if let Some(Quote { byte, backslashes }) = finding.requote {
+            quote.resize(backslashes, b'\\');
+            quote.push(byte);
+        }
+        Self { range: start..start + finding.len as usize, fingerprint: finding.fingerprint, quote }
+    }
+
+    /// The same replacement seen from outside a JSON string: at another place, its quotes escaped.
+    pub fn inside_string(mut self, range: Range<usize>) -> Self {
+        self.range = range;
+        self.quote = self.quote.iter().flat_map(|&byte| [b'\\', byte]).collect();
+        self
+    }
+}
+
+impl Redaction {
+    /// Whether there is anything in `text` that a decision could begin at.
+    pub(crate) fn may_hold(&self, text: &[u8]) -> bool {
+        self.0.anchors.find(text, 0..text.len()).is_some()
+    }
+
+    /// What a member's name says of its value.
+    pub(crate) fn member(&self, name: &[u8]) -> Option<Member> {
+        names::classify_text(name, &self.0.extra_names).map(|class| Member { class, beside: false })
+    }
+
+    /// Finds the credentials of a complete text.
+    pub(crate) fn scan_text(&self, text: &[u8], found: &mut Vec<Replacement>) {
+        self.scan(Scan::new(0), text, found);
+    }
+
+    /// Finds the credentials of a text that is the value of a member.
+    pub(crate) fn scan_member(&self, member: Member, text: &[u8], found: &mut Vec<Replacement>) {
+        self.scan(Scan::of_member(member.class, member.beside), text, found);
+    }
+
+    /// Decides whether a JSON number that is the value of a member must go; a string takes its place.
+    pub(crate) fn scan_number(&self, member: Member, number: &[u8], found: &mut Vec<Replacement>) {
+        if matches!(member.class, Class::Authorization | Class::Credential) {
+            let before = found.len();
+            self.scan(Scan::of_value(Grammar::Number, Kind::Token), number, found);
+            for replacement in &mut found[before..] {
+                replacement.quote = b"\"".to_vec();
+            }
+        }
+    }
+
+    fn scan(&self, mut scan: Scan, text: &[u8], found: &mut Vec<Replacement>) {
+        let mut out = Output::default();
+        scan.run(&self.0, Window { bytes: text, base: 0, end: true }, &mut out);
+        found.extend(out.findings.iter().map(Replacement::new));
+    }
+
+    /// Appends `text` with its replacements, which are in order and apart, and counts them.
+    pub(crate) fn replace(&self, text: &[u8], found: &[Replacement], out: &mut CleanBlock, counts: &mut Counts) {
+        let mut clean = Vec::with_capacity(text.len());
+        let mut start = 0;
+        for replacement in found {
+            clean.extend_from_slice(&text[start..replacement.range.start]);
+            clean.extend_from_slice(&replacement.quote);
+            self.0.template.write(&replacement.fingerprint, &mut clean);
+            clean.extend_from_slice(&replacement.quote);
+            counts.count(replacement.fingerprint.kind);
+            start = replacement.range.end;
+        }
+        clean.extend_from_slice(&text[start..]);
+        out.push(super::Clean::new(&clean));
+    }
+}
