@@ -23,6 +23,30 @@ pub struct Options {
     pub replacement: Option<String>,
 }
 
+impl Options {
+    /// Checks a template for [`replacement`](Self::replacement).
+    ///
+    /// # Errors
+    /// Says what is wrong, to be put behind the option's name.
+    pub fn check_replacement(text: &str) -> Result<(), &'static str> {
+        Template::parse(text).map(|_| ())
+    }
+
+    /// Checks a name for [`extra_fields`](Self::extra_fields).
+    ///
+    /// # Errors
+    /// Says what is wrong, to be put behind the option's name.
+    pub fn check_field(name: &str) -> Result<(), &'static str> {
+        let letters = names::normalize(name).len();
+        let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if allowed && letters >= 3 && name.len() <= 64 {
+            Ok(())
+        } else {
+            Err("must be a name of 3 to 64 letters, digits, `-`, `_` and `.`")
+        }
+    }
+}
+
 /// Keys and options, built once and shared by all redactors.
 #[derive(Clone, Debug)]
 pub struct Redaction(pub(super) Arc<Shared>);
@@ -47,13 +71,11 @@ impl Redaction {
     /// Says which option is wrong and why.
     pub fn new(keys: KeyRing, options: Options) -> Result<Self, String> {
         let template = match &options.replacement {
-            Some(text) => Template::parse(text)?,
+            Some(text) => Template::parse(text).map_err(|why| format!("replacement: it {why}"))?,
             None => Template::default(),
         };
-        if let Some(name) = options.extra_fields.iter().find(|name| !is_field_name(name)) {
-            return Err(format!(
-                "extra_fields: {name:?} is no name of letters, digits, `-`, `_` and `.`, 3 to 64 long"
-            ));
+        for name in &options.extra_fields {
+            Options::check_field(name).map_err(|why| format!("extra_fields: each {why}"))?;
         }
         let allowed =
             options.allow_fingerprints.iter().map(|digest| parse_digest(digest)).collect::<Result<Vec<_>, _>>()?;
@@ -104,12 +126,6 @@ impl Shared {
     pub fn is_allowed(&self, fingerprint: &Fingerprint) -> bool {
         self.allowed.contains(&fingerprint.digest)
     }
-}
-
-fn is_field_name(name: &str) -> bool {
-    (3..=64).contains(&name.len())
-        && names::normalize(name).len() >= 3
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn parse_digest(digits: &str) -> Result<[u8; 16], String> {

@@ -96,10 +96,10 @@ impl Scan {
                 {
                     return Ok(Decision::Nothing);
                 }
-                context::after_name(&end, Class::Authorization)?
+                context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Name | Anchor::Cookie => match names::classify(&cursor, range.len(), &shared.extra_names)? {
-                Some((class, end)) => context::after_name(&self.at(window, end), class)?,
+            Anchor::Name | Anchor::Cookie => match names::end(&cursor, range.len())? {
+                Some(end) => context::after_name(&end, &shared.extra_names)?,
                 None => Lead::Nothing,
             },
         };
