@@ -8,7 +8,7 @@ use super::marker::Template;
 use super::names;
 use super::scan::{Output, Scan, Window};
 use super::value::Grammar;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a user may set about redaction; the rest is fixed.
 #[derive(Clone, Debug, Default)]
@@ -47,9 +47,9 @@ impl Options {
     }
 }
 
-/// Keys and options, built once and shared by all redactors.
+/// Keys and options, built once and shared by all redactors of a process.
 #[derive(Clone, Debug)]
-pub struct Redaction(pub(super) Arc<Shared>);
+pub struct Redaction(Arc<RwLock<Arc<Shared>>>);
 
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -79,7 +79,7 @@ impl Redaction {
         }
         let allowed =
             options.allow_fingerprints.iter().map(|digest| parse_digest(digest)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(RwLock::new(Arc::new(Shared {
             anchors: Arc::new(Anchors::new(&options.extra_fields)?),
             template,
             extra_names: options.extra_fields.iter().map(|name| names::normalize(name)).collect(),
@@ -88,12 +88,23 @@ impl Redaction {
             weak_fingerprints: options.weak_fingerprints,
             key: keys.active().clone(),
             keys,
-        })))
+        })))))
+    }
+
+    /// What is in force now.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other keys in force, here and in all clones; a credential that is in progress still gets its old marker.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        let mut shared = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *shared = Arc::new(Shared { key: keys.active().clone(), keys, ..Shared::clone(&shared) });
     }
 
     /// The public name of the active key.
     pub fn key_id(&self) -> [u8; 4] {
-        self.0.key.id()
+        self.shared().key.id()
     }
 
     /// What one credential is called under each key, the active key first. The credential may stand behind its scheme
@@ -107,14 +118,15 @@ impl Redaction {
             }
             _ => (Kind::Token, credential),
         };
+        let shared = self.shared();
         let with_key = |key: &Key| {
-            let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&self.0) };
+            let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&shared) };
             let mut out = Output::default();
             let window = Window { bytes: credential, base: 0, end: true };
             Scan::of_value(Grammar::Whole, kind).run(&shared, window, &mut out);
             out.findings.first().map(|finding| finding.fingerprint)
         };
-        self.0.keys.keys().iter().filter_map(with_key).collect()
+        shared.keys.keys().iter().filter_map(with_key).collect()
     }
 }
 
