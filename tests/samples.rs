@@ -190,7 +190,7 @@ fn form(output: &[u8], place: &std::ops::Range<usize>, encoding: Encoding) -> &'
     let in_url = word.rfind("://").is_some_and(|scheme| !word[scheme + 3..].contains(['/', '?']));
     match () {
         () if near(&["stored cookie"]) => "cookie jar",
-        () if before.ends_with('~') || (before.contains("redacted-jwt-") && before.contains('~')) => "disclosure",
+        () if output[place.start] == b'~' || before.ends_with('~') => "disclosure",
         () if in_url && after.contains('@') => "userinfo",
         () if near(&["oauth2-bearer", "--password", "--user "]) => "command line",
         () if near(&["api-key", "api_key", "apikey"]) => "api key",
