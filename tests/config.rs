@@ -168,7 +168,7 @@ fn every_setting_arrives() {
         extra_fields = ["session"]
         allow_fingerprints = ["5D41402ABC4B2A76B9719D911017C592"]
         weak_fingerprints = true
-        replacement = "<{}>"
+        replacement = "hidden:{}"
         [sources.a]
         type = "file"
         include = ["/x/*.log", "./y-*"]
@@ -212,7 +212,7 @@ fn every_setting_arrives() {
     assert_eq!(options.extra_fields, ["session"]);
     assert_eq!(options.allow_fingerprints, ["5d41402abc4b2a76b9719d911017c592"]);
     assert!(options.weak_fingerprints);
-    assert_eq!(options.replacement.as_deref(), Some("<{}>"));
+    assert_eq!(options.replacement.as_deref(), Some("hidden:{}"));
 
     let [a, b] = config.sources.as_slice() else { panic!("two sources") };
     assert_eq!((a.name.as_str(), a.framing, a.codec), ("a", Framing::OctetCounting, Codec::Json));

@@ -65,6 +65,11 @@ impl Controller {
 }
 
 impl Control {
+    /// Reads the key file again every 30 s and whenever files are opened again, while the runtime lives.
+    pub fn reload_keys(&self, path: std::path::PathBuf, redaction: crate::redact::Redaction) {
+        tokio::spawn(super::key_reload::run(path, redaction, self.reopen.clone()));
+    }
+
     /// Waits until the agent is to stop further than `seen`, and says how far.
     pub(super) async fn beyond(&mut self, seen: Stop) -> Stop {
         match self.stop.wait_for(|stop| *stop != seen).await {

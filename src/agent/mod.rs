@@ -21,6 +21,7 @@ mod failure;
 mod file_sink;
 mod file_source;
 mod identity;
+mod key_reload;
 mod limits;
 mod outlet;
 mod pipeline;

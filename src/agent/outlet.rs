@@ -91,7 +91,6 @@ impl Outlet {
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Open>);
 
-#[allow(dead_code, reason = "only sources that can be read again, files, wait for receipts")]
 impl Receipt {
     /// Whether every sink has acknowledged the block.
     pub fn is_acknowledged(&self) -> bool {

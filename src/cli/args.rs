@@ -85,7 +85,7 @@ pub(super) struct FilterArgs {
     /// What the records are: text, or one JSON text a line, where escaped credentials are found too
     #[arg(long, value_name = "CODEC", value_enum)]
     pub codec: Option<CodecName>,
-    /// What a credential becomes, {} standing for the marker, for example "[{}]"
+    /// What a credential becomes, {} standing for the marker, for example "hidden:{}"
     #[arg(long, value_name = "TEMPLATE")]
     pub replacement: Option<String>,
     /// Print lines, bytes, findings and speed to standard error at the end

@@ -14,7 +14,7 @@ const CREDENTIAL_BYTES_MAX: usize = 16 << 20;
 
 /// Prints a line for each credential and key: key id, kind, digest.
 pub(super) fn run(args: &KeyArgs) -> Result<ExitCode, Failure> {
-    let keys = key::load(args.key_file.as_deref())?;
+    let (keys, _) = key::load(args.key_file.as_deref())?;
     let redaction = Redaction::new(keys, Options::default()).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
     let mut input = io::stdin().lock();

@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::{stderr, stdout};
 use crate::key_file::{self, KeyPlace};
 use crate::redact::{KeyRing, Options, Redaction};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing::Level;
 
@@ -23,9 +23,11 @@ pub(super) fn id(args: &KeyArgs) -> Result<ExitCode, Failure> {
     stdout::print(format!("{}\n", key_file::display_id(keys.active())).as_bytes())
 }
 
-/// The keys of a file that must exist: a fresh key would answer every question with "never seen".
-pub(super) fn load(named: Option<&Path>) -> Result<KeyRing, Failure> {
-    find(named)?.load().map_err(Failure::with(Exit::Config))
+/// The keys of a file that must exist, and where it is: a fresh key would answer every question with "never seen".
+pub(super) fn load(named: Option<&Path>) -> Result<(KeyRing, PathBuf), Failure> {
+    let place = find(named)?;
+    let keys = place.load().map_err(Failure::with(Exit::Config))?;
+    Ok((keys, place.path().to_owned()))
 }
 
 /// Keys and options for redaction, making a key in the default place on first use.

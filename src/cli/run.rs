@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Runs the agent with a configuration and a key that exist, until its sources end or a signal ends it.
 pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
     let config = validate::load(&args.config, color)?;
-    let keys = key::load(config.redact.key_file.as_deref())?;
+    let (keys, key_path) = key::load(config.redact.key_file.as_deref())?;
     let redaction = Redaction::new(keys, config.redact.options.clone()).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
 
@@ -19,6 +19,7 @@ pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
     let outcome = runtime.block_on(async {
         let (controller, control) = Controller::channel();
         controller.follow_signals().map_err(cannot_start)?;
+        control.reload_keys(key_path, redaction.clone());
         let agent = Agent::bind(config, redaction).await.map_err(Failure::with(Exit::Io))?;
         Ok(agent.run(control).await)
     });

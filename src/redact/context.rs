@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
-use super::names::{Class, is_name_byte};
+use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
 use super::scan::Carry;
 use super::value::{Grammar, Quote, Trust};
 
@@ -55,10 +55,11 @@ struct Separator {
     blanks: usize,
 }
 
-/// Follows a name that ends at `name_end`.
-pub(super) fn after_name(name_end: &Cursor<'_>, class: Class) -> Result<Lead, More> {
+/// Follows a name that ends at `name_end`. What separates it from a value is read first: in prose nothing does.
+pub(super) fn after_name(name_end: &Cursor<'_>, extra: &[Vec<u8>]) -> Result<Lead, More> {
     let mut cursor = *name_end;
     let Some(separator) = Separator::read(&mut cursor)? else { return Ok(Lead::Nothing) };
+    let Some(class) = names::classify_text(name_end.before(NAME_LEN_MAX), extra) else { return Ok(Lead::Nothing) };
     match class {
         Class::Authorization => after_authorization(cursor, &separator),
         Class::Cookie if separator.operator == Operator::Tag => Ok(Lead::Nothing),
@@ -118,7 +119,7 @@ fn after_parameter(
 
 /// `X-Auth-Token: …`
 fn is_header_name(name_end: &Cursor<'_>) -> bool {
-    let before = name_end.before(super::names::NAME_LEN_MAX);
+    let before = name_end.before(NAME_LEN_MAX);
     let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
     before[start..].len() > 2 && before[start..start + 2].eq_ignore_ascii_case(b"x-")
 }

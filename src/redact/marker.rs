@@ -68,20 +68,21 @@ impl Template {
         self.prefix.first().copied().unwrap_or(MARKER_PREFIX[0])
     }
 
-    /// Reads `prefix{}suffix`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Reads `prefix{}suffix`, or says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let Some((prefix, suffix)) = text.split_once("{}") else {
-            return Err("the replacement must hold {} where the marker goes".to_owned());
+            return Err("must hold `{}` exactly once, where the marker goes");
         };
         // Only characters that are safe wherever a marker may stand: JSON strings, URLs, logfmt, CSV, XML.
         let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:~-".contains(&byte);
-        if let Some(bad) = prefix.bytes().chain(suffix.bytes()).find(|&byte| !safe(byte)) {
-            let bad = char::from(bad);
-            return Err(format!("the replacement may hold letters, digits and _ . : ~ - around {{}}, not {bad:?}"));
+        if suffix.contains("{}") {
+            Err("must hold `{}` exactly once, where the marker goes")
+        } else if !prefix.bytes().chain(suffix.bytes()).all(safe) {
+            Err("may hold only letters, digits and `_.:~-` around `{}`")
+        } else if prefix.len() + suffix.len() > 64 {
+            Err("may hold at most 64 characters around `{}`")
+        } else {
+            Ok(Self { prefix: prefix.into(), suffix: suffix.into() })
         }
-        if prefix.len() + suffix.len() > 64 {
-            return Err("the replacement may hold 64 characters around {} at most".to_owned());
-        }
-        Ok(Self { prefix: prefix.as_bytes().to_vec(), suffix: suffix.as_bytes().to_vec() })
     }
 }

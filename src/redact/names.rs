@@ -17,61 +17,62 @@ pub(super) enum Class {
     Cookie,
 }
 
-/// Spelt in lower case without separators: `accessToken`, `access-token` and `ACCESS_TOKEN` are one name.
-const CREDENTIAL_NAMES: [&[u8]; 26] = [
-    b"accesstoken",
-    b"idtoken",
-    b"idtokenhint",
-    b"refreshtoken",
-    b"authtoken",
+/// What stands before `token` in the names that always carry one. Spelt in lower case without separators: `accessToken`,
+/// `access-token` and `ACCESS_TOKEN` are one name.
+const TOKENS: [&[u8]; 21] = [
+    b"access",
+    b"id",
+    b"refresh",
+    b"auth",
     b"jwt",
-    b"jwttoken",
-    b"clientassertion",
-    b"assertion",
-    b"samlassertion",
-    b"subjecttoken",
-    b"actortoken",
-    b"bearertoken",
+    b"subject",
+    b"actor",
     b"bearer",
-    b"authorizationtoken",
-    b"authenticationtoken",
-    b"oauthtoken",
-    b"oauth2token",
-    b"apitoken",
-    b"sessiontoken",
-    b"securitytoken",
-    b"privatetoken",
-    b"personalaccesstoken",
-    b"deploytoken",
-    b"jobtoken",
-    b"logintoken",
+    b"authorization",
+    b"authentication",
+    b"oauth",
+    b"oauth2",
+    b"api",
+    b"session",
+    b"security",
+    b"private",
+    b"personalaccess",
+    b"deploy",
+    b"job",
+    b"login",
+    b"identity",
 ];
+
+/// Other names that always carry a credential.
+const CREDENTIALS: [&[u8]; 6] = [b"jwt", b"assertion", b"bearer", b"apikey", b"idtokenhint", b"authkey"];
 
 /// A name's separators and escapes before it are no letters of it, so this many bytes before an anchor are looked at.
 pub(super) const NAME_LEN_MAX: usize = 64;
 
-/// The class of the name whose last letters are at `anchor`, and where it ends; `None` if no credential is named so.
-pub(super) fn classify(anchor: &Cursor<'_>, len: usize, extra: &[Vec<u8>]) -> Result<Option<(Class, usize)>, More> {
+/// Where the name whose last letters are at `anchor` ends; `None` if more letters follow.
+pub(super) fn end<'a>(anchor: &Cursor<'a>, len: usize) -> Result<Option<Cursor<'a>>, More> {
     let mut end = anchor.advanced(len);
-    // `id_token_hint` is the only one that goes on behind an anchor.
+    // `id_token_hint` is the only name that goes on behind an anchor.
     end.eat(b"_hint")?;
-    if end.peek()?.is_some_and(is_name_byte) {
-        return Ok(None);
-    }
-    Ok(classify_text(end.before(NAME_LEN_MAX), extra).map(|class| (class, end.at)))
+    Ok(if end.peek()?.is_some_and(is_name_byte) { None } else { Some(end) })
 }
 
 /// The class of a name that `text` ends with.
 pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
+    if let Some(before) = strip_word(text, b"token") {
+        if TOKENS.iter().any(|word| ends_with_word(before, word, Boundary::Word)) {
+            return Some(Class::Credential);
+        }
+        if ends_with_word(text, b"token", Boundary::Whole) || is_token_variable(text) {
+            return Some(Class::Token);
+        }
+    }
     if ends_with_word(text, b"authorization", Boundary::Any) {
         return Some(Class::Authorization);
     }
-    let mut known = CREDENTIAL_NAMES.iter().copied().chain(extra.iter().map(Vec::as_slice));
+    let mut known = CREDENTIALS.iter().copied().chain(extra.iter().map(Vec::as_slice));
     if known.any(|name| ends_with_word(text, name, Boundary::Word)) {
         return Some(Class::Credential);
-    }
-    if ends_with_word(text, b"token", Boundary::Whole) || is_token_variable(text) {
-        return Some(Class::Token);
     }
     let codes: [&[u8]; 4] = [b"code", b"authcode", b"authorizationcode", b"devicecode"];
     if codes.iter().any(|name| ends_with_word(text, name, Boundary::Whole)) {
@@ -100,29 +101,41 @@ enum Boundary {
     Whole,
 }
 
-fn ends_with_word(text: &[u8], name: &[u8], boundary: Boundary) -> bool {
+/// What stands before `word` at the end of `text`, its separator too.
+fn strip_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     let mut at = text.len();
-    for &expected in name.iter().rev() {
-        let Some(mut byte) = at.checked_sub(1).map(|before| text[before]) else { return false };
-        if matches!(byte, b'_' | b'-' | b'.') && at < text.len() {
+    for &expected in word.iter().rev() {
+        if at < text.len() && at > 0 && is_separator(text[at - 1]) {
             at -= 1;
-            let Some(before) = at.checked_sub(1) else { return false };
-            byte = text[before];
         }
-        if byte.to_ascii_lowercase() != expected {
-            return false;
+        at = at.checked_sub(1)?;
+        if text[at].to_ascii_lowercase() != expected {
+            return None;
         }
-        at -= 1;
     }
-    let (before, word) = text.split_at(at);
-    let Some(&last) = before.last() else { return true };
+    Some(&text[..at])
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'.')
+}
+
+fn ends_with_word(text: &[u8], name: &[u8], boundary: Boundary) -> bool {
+    // A word of a longer name has its separator behind it.
+    let text = match text {
+        [name @ .., separator] if is_separator(*separator) => name,
+        text => text,
+    };
+    let Some(before) = strip_word(text, name) else { return false };
+    let (Some(&last), word) = (before.last(), &text[before.len()..]) else { return true };
     match boundary {
         Boundary::Any => true,
         Boundary::Word => starts_word(before, last, word[0]),
-        // A digit before it can only be the end of an escape: `%26token`, `\u0026token`.
-        Boundary::Whole => {
-            !matches!(last, b'_' | b'-' | b'.') && (starts_word(before, last, word[0]) && !is_hump(last, word[0]))
+        // An option of a command: `--token=`.
+        Boundary::Whole if last == b'-' => {
+            before.len() < 2 || !is_name_byte(before[before.len() - 2]) || before.ends_with(b"--")
         }
+        Boundary::Whole => !is_separator(last) && starts_word(before, last, word[0]) && !is_hump(last, word[0]),
     }
 }
 

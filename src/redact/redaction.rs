@@ -8,7 +8,7 @@ use super::marker::Template;
 use super::names;
 use super::scan::{Output, Scan, Window};
 use super::value::Grammar;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a user may set about redaction; the rest is fixed.
 #[derive(Clone, Debug, Default)]
@@ -23,9 +23,33 @@ pub struct Options {
     pub replacement: Option<String>,
 }
 
-/// Keys and options, built once and shared by all redactors.
+impl Options {
+    /// Checks a template for [`replacement`](Self::replacement).
+    ///
+    /// # Errors
+    /// Says what is wrong, to be put behind the option's name.
+    pub fn check_replacement(text: &str) -> Result<(), &'static str> {
+        Template::parse(text).map(|_| ())
+    }
+
+    /// Checks a name for [`extra_fields`](Self::extra_fields).
+    ///
+    /// # Errors
+    /// Says what is wrong, to be put behind the option's name.
+    pub fn check_field(name: &str) -> Result<(), &'static str> {
+        let letters = names::normalize(name).len();
+        let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if allowed && letters >= 3 && name.len() <= 64 {
+            Ok(())
+        } else {
+            Err("must be a name of 3 to 64 letters, digits, `-`, `_` and `.`")
+        }
+    }
+}
+
+/// Keys and options, built once and shared by all redactors of a process.
 #[derive(Clone, Debug)]
-pub struct Redaction(pub(super) Arc<Shared>);
+pub struct Redaction(Arc<RwLock<Arc<Shared>>>);
 
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -47,17 +71,15 @@ impl Redaction {
     /// Says which option is wrong and why.
     pub fn new(keys: KeyRing, options: Options) -> Result<Self, String> {
         let template = match &options.replacement {
-            Some(text) => Template::parse(text)?,
+            Some(text) => Template::parse(text).map_err(|why| format!("replacement: it {why}"))?,
             None => Template::default(),
         };
-        if let Some(name) = options.extra_fields.iter().find(|name| !is_field_name(name)) {
-            return Err(format!(
-                "extra_fields: {name:?} is no name of letters, digits, `-`, `_` and `.`, 3 to 64 long"
-            ));
+        for name in &options.extra_fields {
+            Options::check_field(name).map_err(|why| format!("extra_fields: each {why}"))?;
         }
         let allowed =
             options.allow_fingerprints.iter().map(|digest| parse_digest(digest)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(RwLock::new(Arc::new(Shared {
             anchors: Arc::new(Anchors::new(&options.extra_fields)?),
             template,
             extra_names: options.extra_fields.iter().map(|name| names::normalize(name)).collect(),
@@ -66,12 +88,23 @@ impl Redaction {
             weak_fingerprints: options.weak_fingerprints,
             key: keys.active().clone(),
             keys,
-        })))
+        })))))
+    }
+
+    /// What is in force now.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other keys in force, here and in all clones; a credential that is in progress still gets its old marker.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        let mut shared = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *shared = Arc::new(Shared { key: keys.active().clone(), keys, ..Shared::clone(&shared) });
     }
 
     /// The public name of the active key.
     pub fn key_id(&self) -> [u8; 4] {
-        self.0.key.id()
+        self.shared().key.id()
     }
 
     /// What one credential is called under each key, the active key first. The credential may stand behind its scheme
@@ -85,14 +118,15 @@ impl Redaction {
             }
             _ => (Kind::Token, credential),
         };
+        let shared = self.shared();
         let with_key = |key: &Key| {
-            let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&self.0) };
+            let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&shared) };
             let mut out = Output::default();
             let window = Window { bytes: credential, base: 0, end: true };
             Scan::of_value(Grammar::Whole, kind).run(&shared, window, &mut out);
             out.findings.first().map(|finding| finding.fingerprint)
         };
-        self.0.keys.keys().iter().filter_map(with_key).collect()
+        shared.keys.keys().iter().filter_map(with_key).collect()
     }
 }
 
@@ -104,12 +138,6 @@ impl Shared {
     pub fn is_allowed(&self, fingerprint: &Fingerprint) -> bool {
         self.allowed.contains(&fingerprint.digest)
     }
-}
-
-fn is_field_name(name: &str) -> bool {
-    (3..=64).contains(&name.len())
-        && names::normalize(name).len() >= 3
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn parse_digest(digits: &str) -> Result<[u8; 16], String> {

@@ -53,7 +53,7 @@ impl Redactor {
     pub fn redact(&mut self, text: &[u8]) -> Redacted {
         let mut out = Output::default();
         let window = Window { bytes: text, base: 0, end: true };
-        Scan::new(0).run(&self.redaction.0, window, &mut out);
+        Scan::new(0).run(&self.redaction.shared(), window, &mut out);
         self.out.counts.add(&out.counts);
         Redacted { clean: if out.replaced { out.bytes } else { text.to_vec() }, findings: out.findings }
     }
@@ -139,7 +139,7 @@ impl Redactor {
     fn run(&mut self, end: bool) -> Clean<'_> {
         let window = Window { bytes: &self.buffer[..self.len], base: self.base, end };
         let from = self.index(self.scan.cursor());
-        self.scan.run(&self.redaction.0, window, &mut self.out);
+        self.scan.run(&self.redaction.shared(), window, &mut self.out);
         match self.out.replaced {
             true => Clean::new(&self.out.bytes),
             false => Clean::new(&self.buffer[from..self.index(self.scan.cursor())]),

@@ -190,8 +190,9 @@ impl Sample {
         const SCHEME_LEN_MIN: usize = 6;
         const SCHEME_DIGITS_MIN: usize = 10;
         const CODE_LEN_MIN: usize = 10;
+        const NAMED_DIGITS_MIN: usize = 4;
         let text = self.text();
-        if text.is_empty() || (self.whole && is_placeholder(text)) || is_template(text) {
+        if text.is_empty() || (self.whole && (is_placeholder(text) || is_template(text))) {
             return false;
         }
         if text.iter().any(|byte| byte.is_ascii_whitespace()) {
@@ -202,7 +203,9 @@ impl Sample {
         }
         let shape = if self.whole { shape(text) } else { Shape::Random };
         match trust {
-            Trust::Member | Trust::Named => true,
+            Trust::Member => true,
+            // A count or a flag.
+            Trust::Named => shape != Shape::Number || text.len() >= NAMED_DIGITS_MIN,
             Trust::Scheme => match shape {
                 Shape::Word => false,
                 Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
@@ -217,7 +220,9 @@ impl Sample {
 /// `<token>`, `$TOKEN`, `${…}`, `{{ … }}`, `[REDACTED]`: what stands for a value in templates.
 fn is_template(text: &[u8]) -> bool {
     match text {
-        [b'<', .., b'>'] | [b'[', .., b']'] | [b'{', .., b'}'] => true,
+        [b'<', inner @ .., b'>'] | [b'[', inner @ .., b']'] | [b'{', inner @ .., b'}'] => {
+            inner.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_-. {}".contains(&byte))
+        }
         [b'$', rest @ ..] => {
             rest.starts_with(b"{")
                 || rest.starts_with(b"(")

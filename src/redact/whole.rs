@@ -53,12 +53,12 @@ impl Replacement {
 impl Redaction {
     /// Whether there is anything in `text` that a decision could begin at.
     pub(crate) fn may_hold(&self, text: &[u8]) -> bool {
-        self.0.anchors.find(text, 0..text.len()).is_some()
+        self.shared().anchors.find(text, 0..text.len()).is_some()
     }
 
     /// What a member's name says of its value.
     pub(crate) fn member(&self, name: &[u8]) -> Option<Member> {
-        names::classify_text(name, &self.0.extra_names).map(|class| Member { class, beside: false })
+        names::classify_text(name, &self.shared().extra_names).map(|class| Member { class, beside: false })
     }
 
     /// Finds the credentials of a complete text.
@@ -84,18 +84,19 @@ impl Redaction {
 
     fn scan(&self, mut scan: Scan, text: &[u8], found: &mut Vec<Replacement>) {
         let mut out = Output::default();
-        scan.run(&self.0, Window { bytes: text, base: 0, end: true }, &mut out);
+        scan.run(&self.shared(), Window { bytes: text, base: 0, end: true }, &mut out);
         found.extend(out.findings.iter().map(Replacement::new));
     }
 
     /// Appends `text` with its replacements, which are in order and apart, and counts them.
     pub(crate) fn replace(&self, text: &[u8], found: &[Replacement], out: &mut CleanBlock, counts: &mut Counts) {
+        let shared = self.shared();
         let mut clean = Vec::with_capacity(text.len());
         let mut start = 0;
         for replacement in found {
             clean.extend_from_slice(&text[start..replacement.range.start]);
             clean.extend_from_slice(&replacement.quote);
-            self.0.template.write(&replacement.fingerprint, &mut clean);
+            shared.template.write(&replacement.fingerprint, &mut clean);
             clean.extend_from_slice(&replacement.quote);
             counts.count(replacement.fingerprint.kind);
             start = replacement.range.end;

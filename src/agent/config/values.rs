@@ -4,6 +4,7 @@ use super::diagnostics::Problem;
 use super::keys;
 use super::section::{Section, Text};
 use crate::codec::{Codec, Framing};
+use crate::redact::Options;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -207,24 +208,11 @@ pub(super) fn digest(text: &str) -> Result<String, Wrong> {
 
 /// A member name; the engine compares without regard to case, `-` and `_`.
 pub(super) fn field(text: &str) -> Result<String, Wrong> {
-    if text.len() > 128 || text.contains(char::is_control) || text.trim_matches(['-', '_', ' ']).is_empty() {
-        return Err(Wrong::new("must hold names of 1 to 128 bytes with more in them than `-` and `_`"));
-    }
-    Ok(text.to_owned())
+    Options::check_field(text).map(|()| text.to_owned()).map_err(Wrong::new)
 }
 
 /// The template around a marker.
 pub(super) fn replacement(text: &str) -> Result<String, Wrong> {
-    let around: Vec<&str> = text.split("{}").collect();
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_<>:. -".contains(&byte);
-    if around.len() != 2 {
-        Err(Wrong::new("must hold `{}` exactly once").help("`{}` stands for the marker, for example \"<{}>\""))
-    } else if !around.iter().all(|part| part.bytes().all(allowed)) {
-        Err(Wrong::new("may hold letters, digits and `_<>:. -` around `{}`, nothing else")
-            .help("other characters would break JSON, URLs or quoting in the output"))
-    } else if text.len() > 128 {
-        Err(Wrong::new("must be at most 128 bytes"))
-    } else {
-        Ok(text.to_owned())
-    }
+    let checked = Options::check_replacement(text).map(|()| text.to_owned());
+    checked.map_err(|why| Wrong::new(why).help("for example \"hidden:{}\"; the rest would break JSON, URLs or quoting"))
 }

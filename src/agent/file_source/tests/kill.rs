@@ -26,14 +26,26 @@ async fn child() {
     }
 }
 
-fn start(root: &Path) -> Child {
+/// Ends with the test, also with one that fails.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGKILL; the errors are those of a process that has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(root: &Path) -> Process {
     let name = "agent::file_source::tests::kill::child";
-    Command::new(std::env::current_exe().unwrap())
+    let child = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--ignored"])
         .env(ROOT, root)
         .stdout(Stdio::null())
         .spawn()
-        .unwrap()
+        .unwrap();
+    Process(child)
 }
 
 #[test]
@@ -52,13 +64,12 @@ fn kills_cost_duplicates_only() {
         }
     });
     for kill in 0..KILLS {
-        let mut child = start(root.path());
+        let child = start(root.path());
         std::thread::sleep(Duration::from_millis(10 + kill * 7 % 40));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(child);
     }
     writer.join().unwrap();
-    let mut child = start(root.path());
+    let _child = start(root.path());
     let start = Instant::now();
     let counts = loop {
         let output = std::fs::read(root.path().join("output")).unwrap_or_default();
@@ -70,8 +81,6 @@ fn kills_cost_duplicates_only() {
         assert!(start.elapsed() < DEADLINE, "lines are missing");
         std::thread::sleep(Duration::from_millis(10));
     };
-    child.kill().unwrap();
-    child.wait().unwrap();
     // Without any, no kill fell between an acknowledgement and its checkpoint, and the test shows nothing.
     assert!(counts.iter().any(|(line, count)| line.starts_with(b"line") && *count > 1));
 }

@@ -257,3 +257,21 @@ async fn a_file_that_is_no_longer_configured_is_left_alone() {
     assert_eq!(running.output(), b"");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_token_across_a_restart_does_not_leak() {
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0ZXN0LXVzZXIifQ.c2lnbmF0dXJlLW9mLWEtdGVzdC10b2tlbg";
+    let line = format!("GET /?a={token} 200\n");
+    for cut in 0..line.len() {
+        let bench = Bench::new(&["*.log"]);
+        bench.append("a.log", "one\n");
+        bench.append("a.log", &line[..cut]);
+        bench.expect("one\n").await;
+        bench.append("a.log", &line[cut..]);
+        let running = bench.start();
+        running.wait_until(|output| output.ends_with(b" 200\n")).await;
+        let output = String::from_utf8(running.output()).unwrap();
+        assert!(output.starts_with("GET /?a=redacted-jwt-") && output.lines().count() == 1, "cut at {cut}");
+        assert_eq!(running.stop().await.findings.total(), 1);
+    }
+}

@@ -1,0 +1,39 @@
+//! What stays open over the end of a record.
+
+use crate::redact::Kind;
+
+/// What the last record's end left open for the next record. It holds no bytes of the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carry {
+    /// Nothing.
+    #[default]
+    None,
+    /// An authorization header's line ended behind the scheme; its credential may be folded into the next line.
+    Header(Kind),
+    /// A line ended behind `Bearer` that belongs to no header.
+    Bearer,
+    /// A cookie header's line ended behind a `;`.
+    Cookies,
+}
+
+impl Carry {
+    /// A number for a checkpoint; [`from_code`](Self::from_code) reads it.
+    pub fn code(self) -> u8 {
+        match self {
+            Carry::None => 0,
+            Carry::Cookies => 1,
+            Carry::Bearer => 2,
+            Carry::Header(kind) => 3 + kind as u8,
+        }
+    }
+
+    /// The state that a number stands for; `None` if a newer version wrote it.
+    pub fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Carry::None),
+            1 => Some(Carry::Cookies),
+            2 => Some(Carry::Bearer),
+            code => Kind::ALL.get(usize::from(code) - 3).map(|&kind| Carry::Header(kind)),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The scan: from anchor to anchor, confirming, consuming, releasing.
+
+mod active;
+mod carry;
+mod cookies;
+mod decide;
+
+pub use carry::Carry;
+
+use super::anchors::Anchor;
+use super::cursor::{Cursor, More};
+use super::finding::{Counts, Finding, Kind};
+use super::jose::Memo;
+use super::names::Class;
+use super::redaction::Shared;
+use super::value::Grammar;
+use active::Active;
+use cookies::Cookies;
+use decide::Decision;
+use std::ops::Range;
+
+/// How far back a decision may look. So many released bytes are kept.
+pub(super) const LOOKBACK_LEN: usize = 128;
+
+/// The bytes at hand: `bytes[0]` is at `base` in the stream. Before the stream's start a buffer may have room.
+#[derive(Clone, Copy)]
+pub(super) struct Window<'a> {
+    pub bytes: &'a [u8],
+    pub base: i64,
+    /// Whether the record ends with them.
+    pub end: bool,
+}
+
+impl<'a> Window<'a> {
+    fn index(&self, position: u64) -> usize {
+        (position as i64 - self.base) as usize
+    }
+
+    fn position(&self, index: usize) -> u64 {
+        (self.base + index as i64) as u64
+    }
+}
+
+/// Where output goes. As long as nothing is replaced nothing is copied: what is released is a stretch of the window.
+#[derive(Default)]
+pub(super) struct Output {
+    /// Index in the window at which the run began.
+    from: usize,
+    pub replaced: bool,
+    /// The released bytes with replacements; only used once something is replaced.
+    pub bytes: Vec<u8>,
+    pub findings: Vec<Finding>,
+    pub counts: Counts,
+}
+
+/// The state of one stream between two windows. Positions count from the start of the stream.
+pub(super) struct Scan {
+    /// All before is released or replaced.
+    cursor: u64,
+    /// Where the search for anchors goes on.
+    search: u64,
+    /// No decision looks at bytes before this.
+    floor: u64,
+    /// The credential that is being consumed.
+    active: Option<Active>,
+    /// Behind a token or marker in a value: what follows directly is part of the credential.
+    rest: Option<(Grammar, Kind)>,
+    /// The next line continues a header if it begins with a blank.
+    fold: Option<(u64, Carry)>,
+    cookies: Option<Cookies>,
+    /// The text is the value of a member of this class, and nothing of it is decided yet.
+    member: Option<(Class, bool)>,
+    memo: Memo,
+}
+
+impl Scan {
+    pub fn new(position: u64) -> Self {
+        Self {
+            cursor: position,
+            search: position,
+            floor: position,
+            active: None,
+            rest: None,
+            fold: None,
+            cookies: None,
+            member: None,
+            memo: Memo::default(),
+        }
+    }
+
+    /// Where a whole text is scanned as one value.
+    pub fn of_value(grammar: Grammar, kind: Kind) -> Self {
+        Self { rest: Some((grammar, kind)), ..Self::new(0) }
+    }
+
+    /// Where a whole text is the value of a member, or only stands beside its name.
+    pub fn of_member(class: Class, beside: bool) -> Self {
+        Self { member: Some((class, beside)), ..Self::new(0) }
+    }
+
+    /// The first position that is not released yet.
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// The first position that must stay at hand.
+    pub fn keep_from(&self) -> u64 {
+        self.floor.max(self.cursor.saturating_sub(LOOKBACK_LEN as u64))
+    }
+
+    /// The state that a record's end left open.
+    pub fn carry(&self) -> Carry {
+        self.fold.map_or(Carry::None, |(_, carry)| carry)
+    }
+
+    pub fn resume(&mut self, carry: Carry) {
+        self.fold = (carry != Carry::None).then_some((self.cursor, carry));
+    }
+
+    /// A record ended without a byte that says so: what comes is not beside what was.
+    pub fn end_record(&mut self) {
+        self.floor = self.cursor;
+        self.search = self.cursor;
+        self.end_line(self.cursor);
+    }
+
+    fn end_line(&mut self, next_line: u64) {
+        self.cookies = None;
+        self.rest = None;
+        if self.fold.is_some_and(|(position, _)| position < next_line) {
+            self.fold = None;
+        }
+    }
+
+    /// Decides all that can be decided.
+    pub fn run(&mut self, shared: &Shared, window: Window<'_>, out: &mut Output) {
+        self.memo.forget_indexes();
+        out.from = window.index(self.cursor);
+        out.replaced = false;
+        out.findings.clear();
+        while self.step(shared, window, out) {}
+    }
+
+    /// One decision; false when nothing more can be decided.
+    fn step(&mut self, shared: &Shared, window: Window<'_>, out: &mut Output) -> bool {
+        if self.active.is_some() {
+            return self.consume(shared, window, out);
+        }
+        if let Some((grammar, kind)) = self.rest {
+            return match self.rest_of_value(shared, window, grammar, kind) {
+                Ok(Decision::Nothing) => {
+                    self.rest = None;
+                    true
+                }
+                Ok(decision) => self.follow(decision, window, out),
+                Err(More) => false,
+            };
+        }
+        if let Some((class, beside)) = self.member.take() {
+            let decision = self.member(shared, window, class, beside);
+            return self.settle(decision, window, out, 0, 0);
+        }
+        let from = window.index(self.search);
+        let (anchor, event) = self.next_event(shared, window, from);
+        if let Some(at) = event {
+            let decision = self.event(shared, window, at);
+            return self.settle(decision, window, out, at, at);
+        }
+        let Some((range, anchor)) = anchor else {
+            let undecided = if window.end { 0 } else { shared.anchors.partial_len(&window.bytes[from..]) };
+            self.release(window, out, window.bytes.len() - undecided);
+            self.search = self.cursor;
+            return false;
+        };
+        let start = range.start;
+        let decision = self.confirm(shared, window, range, anchor);
+        self.settle(decision, window, out, start, start + 1)
+    }
+
+    /// Goes on behind a decision at `at`, or waits there.
+    fn settle(
+        &mut self,
+        decision: Result<Decision, More>,
+        window: Window<'_>,
+        out: &mut Output,
+        at: usize,
+        next: usize,
+    ) -> bool {
+        match decision {
+            Ok(Decision::Nothing) => {
+                self.search = self.search.max(window.position(next));
+                true
+            }
+            Ok(decision) => self.follow(decision, window, out),
+            Err(More) => {
+                self.release(window, out, at);
+                self.search = self.search.max(window.position(at));
+                false
+            }
+        }
+    }
+
+    fn follow(&mut self, decision: Decision, window: Window<'_>, out: &mut Output) -> bool {
+        match decision {
+            Decision::Nothing => {}
+            Decision::Start { at, mut active } => {
+                self.release(window, out, at);
+                self.search = self.cursor;
+                active.start = self.cursor;
+                self.active = Some(active);
+                self.rest = None;
+            }
+            Decision::Marker { end, grammar, kind } => {
+                self.release(window, out, end);
+                self.search = self.cursor;
+                self.rest = Some((grammar, kind));
+            }
+            Decision::Folded { next_line, carry } => {
+                self.search = window.position(next_line);
+                self.fold = Some((self.search, carry));
+            }
+            Decision::Cookies { at, quote } => {
+                self.search = window.position(at);
+                self.cookies = Some(Cookies::begin(self.search, quote));
+            }
+        }
+        true
+    }
+
+    /// Lets bytes go as they are.
+    fn release(&mut self, window: Window<'_>, out: &mut Output, end: usize) {
+        let start = window.index(self.cursor);
+        if end > start {
+            if out.replaced {
+                out.bytes.extend_from_slice(&window.bytes[start..end]);
+            }
+            self.cursor = window.position(end);
+        }
+    }
+
+    fn at<'a>(&self, window: Window<'a>, index: usize) -> Cursor<'a> {
+        let floor = (self.floor as i64 - window.base).max(0) as usize;
+        Cursor::new(window.bytes, index, floor, window.end)
+    }
+
+    /// The next anchor, or the place of a line's or cookie's beginning if that comes first.
+    fn next_event(
+        &mut self,
+        shared: &Shared,
+        window: Window<'_>,
+        from: usize,
+    ) -> (Option<(Range<usize>, Anchor)>, Option<usize>) {
+        let fold = self.fold.map(|(position, _)| window.index(position.max(self.search)));
+        let cookie = self.next_cookie(window);
+        let event = match (fold, cookie) {
+            (Some(fold), Some(cookie)) => Some(fold.min(cookie)),
+            (fold, cookie) => fold.or(cookie),
+        };
+        let anchor = shared.anchors.find(window.bytes, from..window.bytes.len());
+        match (&anchor, event) {
+            (Some((range, _)), Some(event)) if range.start < event => (anchor, None),
+            (_, event) => (anchor, event),
+        }
+    }
+}
+
+impl Output {
+    /// Says that the bytes from `index` on do not leave as they are.
+    fn replace(&mut self, window: &Window<'_>, index: usize) {
+        if !self.replaced {
+            self.replaced = true;
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&window.bytes[self.from..index]);
+        }
+    }
+}
