@@ -19,7 +19,7 @@ pub(super) fn new(path: Option<&Path>) -> Result<ExitCode, Failure> {
 
 /// `beartrap key id`
 pub(super) fn id(args: &KeyArgs) -> Result<ExitCode, Failure> {
-    let keys = load(args.key_file.as_deref())?;
+    let (keys, _) = load(args.key_file.as_deref())?;
     stdout::print(format!("{}\n", key_file::display_id(keys.active())).as_bytes())
 }
 

@@ -6,7 +6,7 @@ use std::io;
 
 const READ_BYTES: usize = 256 << 10;
 /// Records are released in pieces, so this bounds nothing but what is counted as split.
-const MAX_RECORD_BYTES: usize = 16 << 20;
+const MAX_RECORD_BYTES: usize = 4 << 20;
 
 pub(super) enum Engine {
     Text(Box<Redactor>),
