@@ -157,7 +157,7 @@ fn places(output: &[u8], pieces: &HashMap<Vec<u8>, Encoding>) -> Vec<(std::ops::
 }
 
 /// Forms that may survive, told apart by what stands in the same line before the credential, and why each does.
-const FORMS: [(&str, &str); 13] = [
+const FORMS: [(&str, &str); 14] = [
     ("base64", "the credential is inside base64, which is not decoded yet"),
     ("hex", "the credential is a dump of bytes, which is not decoded yet"),
     ("api key", "X-Api-Key and its like are no names of credentials yet"),
@@ -167,7 +167,8 @@ const FORMS: [(&str, &str); 13] = [
     ("cookie jar", "a cookie's name and value in columns are not looked at yet"),
     ("command line", "options of programs whose value is a credential are not known yet"),
     ("disclosure", "the disclosures of an SD-JWT are not part of the token yet"),
-    ("auth field", "a field called auth carries a scheme other than Bearer"),
+    ("field name", "the log's format gives a header another name than it has"),
+    ("nonce", "a server's nonce is no secret; this one begins with the same time as the payloads"),
     ("next line", "name or scheme and credential stand on two lines"),
     ("cut", "the program cut the credential where nothing of its form is left"),
     ("other", "nothing near it says what it is"),
@@ -193,10 +194,12 @@ fn form(output: &[u8], place: &std::ops::Range<usize>, encoding: Encoding) -> &'
         () if output[place.start] == b'~' || before.ends_with('~') => "disclosure",
         () if in_url && after.contains('@') => "userinfo",
         () if near(&["oauth2-bearer", "--password", "--user "]) => "command line",
+        () if before.ends_with("nonce=\"") => "nonce",
+        () if before.ends_with("set=\"session=") => "field name",
         () if near(&["api-key", "api_key", "apikey"]) => "api key",
         () if near(&["signature="]) => "aws signature",
         () if near(&["response="]) => "digest",
-        () if near(&["auth=\"", "auth=dpop", "auth=basic", "auth=token"]) => "auth field",
+        () if near(&["auth=\"", "auth=dpop", "auth=basic", "auth=token"]) => "field name",
         () if before.trim_matches(|byte: char| byte.is_whitespace() || "\"'[(b".contains(byte)).is_empty() => "next line",
         () if after.starts_with("\"...") => "cut",
         () => "other",
