@@ -70,9 +70,49 @@ const NEAR_MISSES: &[&[u8]] = &[
 ];
 
 const SEPARATORS: &[&[u8]] = &[
-    b"\n", b"\r\n", b"\n ", b"\r", b"\"", b"'", b"\\\"", b"\\", b"\\n", b"\x1b[32m", b"\x1b[0m", b" ", b"\t", b",", b";",
-    b".", b"..", b":", b"=", b"==", b"&", b"|", b"/", b"+", b"~", b"@", b"{", b"}", b"]", b")", b"<", b">", b"%2E", b"%252e",
-    b"%20", b"%", b"\\u002e", b"\\u0020", b"\\u00", b"&quot;", b"\0", b"\xff", b"\xc3\xa9",
+    b"\n",
+    b"\r\n",
+    b"\n ",
+    b"\r",
+    b"\"",
+    b"'",
+    b"\\\"",
+    b"\\",
+    b"\\n",
+    b"\x1b[32m",
+    b"\x1b[0m",
+    b" ",
+    b"\t",
+    b",",
+    b";",
+    b".",
+    b"..",
+    b":",
+    b"=",
+    b"==",
+    b"&",
+    b"|",
+    b"/",
+    b"+",
+    b"~",
+    b"@",
+    b"{",
+    b"}",
+    b"]",
+    b")",
+    b"<",
+    b">",
+    b"%2E",
+    b"%252e",
+    b"%20",
+    b"%",
+    b"\\u002e",
+    b"\\u0020",
+    b"\\u00",
+    b"&quot;",
+    b"\0",
+    b"\xff",
+    b"\xc3\xa9",
 ];
 
 /// A piece of text: something of the table of cases, or of what is above, or anything.
@@ -133,12 +173,14 @@ fn facts(findings: &[Finding]) -> Vec<(u64, u64, String, bool)> {
 fn framed(framing: Framing, text: &[u8]) -> Vec<u8> {
     match framing {
         Framing::NewlineDelimited | Framing::CharacterDelimited(_) | Framing::Bytes => text.to_vec(),
-        Framing::LengthDelimited => {
-            text.split(|&byte| byte == b'\n').flat_map(|line| [&(line.len() as u32).to_be_bytes()[..], line].concat()).collect()
-        }
-        Framing::OctetCounting => {
-            text.split(|&byte| byte == b'\n').flat_map(|line| [format!("{} ", line.len()).as_bytes(), line].concat()).collect()
-        }
+        Framing::LengthDelimited => text
+            .split(|&byte| byte == b'\n')
+            .flat_map(|line| [&(line.len() as u32).to_be_bytes()[..], line].concat())
+            .collect(),
+        Framing::OctetCounting => text
+            .split(|&byte| byte == b'\n')
+            .flat_map(|line| [format!("{} ", line.len()).as_bytes(), line].concat())
+            .collect(),
     }
 }
 
@@ -316,7 +358,8 @@ fn restore(value: &Value, marker: &str, token: &str) -> Value {
 #[test]
 fn what_is_pending_is_bounded() {
     const PENDING_MAX: usize = 200 << 10;
-    let mut fragments: Vec<Vec<u8>> = [CARRIERS, NEAR_MISSES, SEPARATORS].concat().into_iter().map(<[u8]>::to_vec).collect();
+    let mut fragments: Vec<Vec<u8>> =
+        [CARRIERS, NEAR_MISSES, SEPARATORS].concat().into_iter().map(<[u8]>::to_vec).collect();
     fragments.extend(support::tokens().into_values().map(String::into_bytes));
     for fragment in fragments {
         let text = fragment.repeat((260 << 10) / fragment.len() + 1);

@@ -200,7 +200,9 @@ fn form(output: &[u8], place: &std::ops::Range<usize>, encoding: Encoding) -> &'
         () if near(&["signature="]) => "aws signature",
         () if near(&["response="]) => "digest",
         () if near(&["auth=\"", "auth=dpop", "auth=basic", "auth=token"]) => "field name",
-        () if before.trim_matches(|byte: char| byte.is_whitespace() || "\"'[(b".contains(byte)).is_empty() => "next line",
+        () if before.trim_matches(|byte: char| byte.is_whitespace() || "\"'[(b".contains(byte)).is_empty() => {
+            "next line"
+        }
         () if after.starts_with("\"...") => "cut",
         () => "other",
     }
