@@ -1,5 +1,6 @@
 //! A naive oracle beside the engine: the grammar once more, in other words and without a thought of speed, compared span
 //! by span on lines with fresh tokens in random surroundings.
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 
 mod support;
 

@@ -51,6 +51,8 @@ struct Separator {
     operator: Operator,
     key_quote: Option<Quote>,
     value_quote: Option<Quote>,
+    /// The value is in quotes, encoded ones too.
+    quoted: bool,
     bracket: bool,
     blanks: usize,
 }
@@ -77,7 +79,7 @@ fn after_parameter(
     if separator.operator == Operator::Comma && class != Class::Credential {
         return Ok(Lead::Nothing);
     }
-    let quoted = separator.value_quote.is_some();
+    let quoted = separator.quoted;
     let trust = match class {
         Class::Code if separator.operator == Operator::Equals || quoted => Trust::Code,
         Class::Code => return Ok(Lead::Nothing),
@@ -177,7 +179,14 @@ impl Scheme {
         Ok(None)
     }
 
-    fn lead(self, cursor: Cursor<'_>, trust: Trust) -> Result<Lead, More> {
+    fn lead(mut self, mut cursor: Cursor<'_>, trust: Trust) -> Result<Lead, More> {
+        // Clients put the scheme before a value that has it already.
+        let mut again = cursor;
+        if again.eat(b"bearer")?
+            && let Some(gap @ Gap::Blank) = Gap::read(&mut again)?
+        {
+            (self.gap, cursor) = (gap, again);
+        }
         match self.gap {
             Gap::LineEnd { next_line } => {
                 let carry = if trust == Trust::Named { Carry::Header(self.kind) } else { Carry::Bearer };
@@ -212,6 +221,11 @@ impl Gap {
         let mut loose = false;
         loop {
             blanks += cursor.skip_blanks(BLANKS_MAX - blanks)?;
+            // A shell's escape.
+            if cursor.peek()? == Some(b'\\') && matches!(cursor.peek_at(1)?, Some(b' ' | b'\t')) {
+                cursor.at += 1;
+                continue;
+            }
             match cursor.unit()? {
                 Some(unit) if unit.len > 1 && matches!(unit.byte, b' ' | b'\t') => cursor.at += unit.len,
                 // A blank in a form (application/x-www-form-urlencoded).
@@ -238,7 +252,7 @@ impl Gap {
         if bracket {
             cursor.at += 1;
         }
-        let quoted = quote(cursor)?.is_some() || eat_numbered_quote(cursor)?;
+        let quoted = quote(cursor)?.is_some() || eat_encoded_quote(cursor)?;
         // Python's pprint ends a string behind the scheme and goes on with another one in the next line.
         if quoted && let Some(next_line) = line_end(cursor)? {
             return Ok(Some(Gap::LineEnd { next_line }));
@@ -283,7 +297,7 @@ fn is_auth_param(at: &Cursor<'_>) -> Result<bool, More> {
     }
     let name = &at.rest()[..len];
     let mut value = at.advanced(len + 1);
-    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_numbered_quote(&mut value)?)
+    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_encoded_quote(&mut value)?)
 }
 
 impl Separator {
@@ -296,11 +310,12 @@ impl Separator {
     fn read_to(cursor: &mut Cursor<'_>, pair: bool) -> Result<Option<Self>, More> {
         let blanks_before = cursor.skip_blanks(BLANKS_MAX)?;
         let key_quote = quote(cursor)?;
-        let key_closed =
-            key_quote.is_some() || eat_numbered_quote(cursor)? || cursor.eat(b"&quot;")? || cursor.eat(b"]")?;
+        let key_closed = key_quote.is_some() || eat_encoded_quote(cursor)? || cursor.eat(b"]")?;
         let blanks_before = blanks_before + cursor.skip_blanks(BLANKS_MAX)?;
+        let tag_end = cursor.starts_with_ignore_case(b"&gt;")?;
         let Some(unit) = cursor.unit()? else { return Ok(None) };
         let operator = match unit.byte {
+            b'&' if tag_end => Operator::Tag,
             b'=' => Operator::Equals,
             b':' => Operator::Colon,
             b',' if key_quote.is_some() => Operator::Comma,
@@ -311,7 +326,7 @@ impl Separator {
             }
             _ => return Ok(None),
         };
-        cursor.at += unit.len;
+        cursor.at += if tag_end { b"&gt;".len() } else { unit.len };
         let arrow = matches!(operator, Operator::Equals) && cursor.eat(b">")?;
         let walrus = operator == Operator::Colon && cursor.eat(b"=")?;
         let blanks = cursor.skip_blanks(BLANKS_MAX)?;
@@ -319,7 +334,7 @@ impl Separator {
         if operator == Operator::Equals && !arrow && !walrus && blanks > 0 && blanks_before == 0 {
             return Ok(None);
         }
-        let mut separator = Self { operator, key_quote, value_quote: None, bracket: false, blanks };
+        let mut separator = Self { operator, key_quote, value_quote: None, quoted: false, bracket: false, blanks };
         separator.open(cursor)?;
         // `"name": "Authorization", "value": "…"`
         if pair && operator == Operator::Comma && separator.value_quote.is_some() && cursor.eat(b"value")? {
@@ -337,18 +352,25 @@ impl Separator {
                     self.bracket = true;
                     cursor.at += 1;
                 }
-                // Rust's and Java's optional values.
-                Some(b'S') if cursor.eat(b"some(")? => self.bracket = true,
                 Some(b'O') if cursor.eat(b"optional[")? => self.bracket = true,
                 // Python's `b'…'`.
                 Some(b'b' | b'u') if matches!(cursor.peek_at(1)?, Some(b'"' | b'\'')) => cursor.at += 1,
-                Some(b'&') if cursor.eat(b"&quot;")? => {}
-                Some(b'\\') if eat_numbered_quote(cursor)? => {}
+                Some(b'&' | b'%' | b'\\') if eat_encoded_quote(cursor)? => self.quoted = true,
+                // Wrapped: `Some("…")`, `AccessToken(…)`, `Str(…)`.
+                Some(byte) if byte.is_ascii_alphabetic() && eat_constructor(cursor)? => self.bracket = true,
                 Some(b' ' | b'\t' | 0x1b) if self.bracket && cursor.skip_blanks(BLANKS_MAX)? > 0 => {}
                 _ => break,
             }
         }
         self.value_quote = quote(cursor)?;
+        self.quoted |= self.value_quote.is_some();
+        // A string in three quotes, as Python and TOML have it.
+        if let Some(Quote { byte, .. }) = self.value_quote
+            && cursor.peek()? == Some(byte)
+            && cursor.peek_at(1)? == Some(byte)
+        {
+            cursor.at += 2;
+        }
         Ok(())
     }
 }
@@ -388,8 +410,20 @@ pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
     }
 }
 
-/// Steps over a quotation mark that is written as a number, as nginx does: `\x22`.
-fn eat_numbered_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+/// Steps over a quotation mark in a transport encoding: of URLs, of JSON, of HTML, and nginx's `\x22`.
+fn eat_encoded_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    if let Some(unit) = cursor.unit()?
+        && unit.len > 1
+        && matches!(unit.byte, b'"' | b'\'')
+    {
+        cursor.at += unit.len;
+        return Ok(true);
+    }
+    for entity in [&b"&quot;"[..], b"&#34;", b"&#x22;", b"&#39;", b"&#x27;", b"&apos;"] {
+        if cursor.eat(entity)? {
+            return Ok(true);
+        }
+    }
     let backslashes = cursor.backslashes()?;
     let mut number = cursor.advanced(backslashes);
     let found = backslashes > 0 && (number.eat(b"x22")? || number.eat(b"x27")?);
@@ -397,4 +431,20 @@ fn eat_numbered_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
         *cursor = number;
     }
     Ok(found)
+}
+
+/// Steps over a name and the parenthesis behind it.
+fn eat_constructor(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    const NAME_LEN_MAX: usize = 24;
+    for ahead in 0..NAME_LEN_MAX {
+        match cursor.peek_at(ahead)? {
+            Some(b'(') => {
+                cursor.at += ahead + 1;
+                return Ok(true);
+            }
+            Some(byte) if byte.is_ascii_alphanumeric() => {}
+            _ => break,
+        }
+    }
+    Ok(false)
 }

@@ -152,6 +152,8 @@ fn starts_word(before: &[u8], last: u8, first: u8) -> bool {
     match previous {
         Some(b'\\') => true,
         Some(b'[' | b'0'..=b'9') if last == b'm' => true,
+        // `-Daccess.token=`
+        Some(b'-') if last == b'D' => true,
         // `%3Faccess_token`, `%2Caccess_token`
         Some(b'0'..=b'9') if last.is_ascii_hexdigit() => before.len() >= 3 && before[before.len() - 3] == b'%',
         _ => false,
@@ -169,7 +171,7 @@ pub(super) fn normalize(name: &str) -> Vec<u8> {
 
 /// Whether a cookie of this name carries a session or a credential.
 pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
-    const ENDINGS: [&[u8]; 17] = [
+    const ENDINGS: [&[u8]; 20] = [
         b"session",
         b"sessionid",
         b"sess",
@@ -187,11 +189,17 @@ pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
         b"credential",
         b"credentials",
         b"ticket",
+        b"sessioncookie",
+        b"applicationcookie",
+        b"oauth2proxy",
     ];
     const HARMLESS: [&[u8]; 2] = [b"csrf", b"xsrf"];
     let name: Vec<u8> = name.iter().filter(|byte| !b"_-.".contains(byte)).map(u8::to_ascii_lowercase).collect();
+    // Long values are cut into numbered cookies; Drupal puts a hash behind `SESS`.
+    let name = &name[..name.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1)];
     // ASP.NET's `.AspNetCore.Cookies`, WordPress' `wordpress_logged_in_…`, PHP frameworks' `…sess…` with a hash behind.
-    const BEGINNINGS: [&[u8]; 4] = [b"aspnetcore", b"wordpressloggedin", b"aspsessionid", b"wordpresssec"];
-    !HARMLESS.iter().any(|word| memchr::memmem::find(&name, word).is_some())
+    const BEGINNINGS: [&[u8]; 6] =
+        [b"aspnetcore", b"wordpressloggedin", b"aspsessionid", b"wordpresssec", b"sess", b"ssess"];
+    !HARMLESS.iter().any(|word| memchr::memmem::find(name, word).is_some())
         && (ENDINGS.iter().any(|ending| name.ends_with(ending)) || BEGINNINGS.iter().any(|word| name.starts_with(word)))
 }

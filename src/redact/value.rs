@@ -161,8 +161,8 @@ impl Sample {
     pub fn read(at: &Cursor<'_>, grammar: Grammar, template: &Template) -> Result<Self, More> {
         let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false };
         let mut cursor = *at;
+        let mut digits = true;
         while sample.len < SAMPLE_LEN {
-            let digits = sample.text[..sample.len].iter().all(u8::is_ascii_digit);
             let unit = match grammar.next(&cursor, digits)? {
                 Some(unit) if !is_marker(&cursor, template)? => unit,
                 _ => {
@@ -170,6 +170,7 @@ impl Sample {
                     break;
                 }
             };
+            digits &= unit.byte.is_ascii_digit();
             sample.text[sample.len] = unit.byte;
             sample.len += 1;
             cursor.at += unit.len;
@@ -222,6 +223,7 @@ fn is_template(text: &[u8]) -> bool {
     match text {
         [b'<', inner @ .., b'>'] | [b'[', inner @ .., b']'] | [b'{', inner @ .., b'}'] => {
             inner.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_-. {}".contains(&byte))
+                && inner.split(|byte| b" {}".contains(byte)).all(|piece| shape(piece) != Shape::Random)
         }
         [b'$', rest @ ..] => {
             rest.starts_with(b"{")

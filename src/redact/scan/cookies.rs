@@ -31,9 +31,14 @@ impl Scan {
         if !cookies.seeking {
             return Some(window.index(cookies.at.max(self.search)));
         }
-        let from = window.index(cookies.at.max(self.search));
         let quote = cookies.quote.map_or(b'\n', |quote| quote.byte);
-        match memchr::memchr3(b';', b'\n', quote, &window.bytes[from..]) {
+        let mut from = window.index(cookies.at.max(self.search));
+        if self.no_cookie_end.1 == quote {
+            from = from.max(window.index(self.no_cookie_end.0.max(self.search)));
+        }
+        let end = memchr::memchr3(b';', b'\n', quote, &window.bytes[from..]);
+        self.no_cookie_end = (window.position(end.map_or(window.bytes.len(), |offset| from + offset)), quote);
+        match end {
             Some(offset) if window.bytes[from + offset] == b';' => {
                 cookies.seeking = false;
                 cookies.at = window.position(from + offset + 1);

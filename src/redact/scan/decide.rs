@@ -5,7 +5,7 @@ use super::cookies::Cookies;
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
 use crate::redact::context::{self, Lead, Place};
-use crate::redact::cursor::More;
+use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
@@ -83,10 +83,15 @@ impl Scan {
                     None => Decision::Nothing,
                 });
             }
-            Anchor::Scheme => match cursor.before(1) {
-                [b'b' | b'B'] => context::after_bearer(&cursor.advanced(range.len()))?,
-                _ => Lead::Nothing,
-            },
+            Anchor::Scheme => {
+                let scheme = matches!(cursor.before(1), [b'b' | b'B']);
+                let end = cursor.advanced(range.len());
+                match if scheme { context::after_bearer(&end)? } else { Lead::Nothing } {
+                    // `"bearer": "…"`: a member's name.
+                    Lead::Nothing if scheme => self.after_name(shared, &cursor, range.len())?,
+                    lead => lead,
+                }
+            }
             Anchor::Authorization => {
                 let begins = cursor.before(5).eq_ignore_ascii_case(b"autho");
                 let end = cursor.advanced(b"rization".len());
@@ -98,12 +103,16 @@ impl Scan {
                 }
                 context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Name | Anchor::Cookie => match names::end(&cursor, range.len())? {
-                Some(end) => context::after_name(&end, &shared.extra_names)?,
-                None => Lead::Nothing,
-            },
+            Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
         };
         self.lead(shared, window, lead)
+    }
+
+    fn after_name(&self, shared: &Shared, anchor: &Cursor<'_>, len: usize) -> Result<Lead, More> {
+        match names::end(anchor, len)? {
+            Some(end) => context::after_name(&end, &shared.extra_names),
+            None => Ok(Lead::Nothing),
+        }
     }
 
     /// Decides at the beginning of a text that is the value of a member, or stands beside its name.

@@ -11,7 +11,7 @@ use super::anchors::Anchor;
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
 use super::jose::Memo;
-use super::names::Class;
+use super::names::{self, Class};
 use super::redaction::Shared;
 use super::value::Grammar;
 use active::Active;
@@ -68,6 +68,8 @@ pub(super) struct Scan {
     /// The next line continues a header if it begins with a blank.
     fold: Option<(u64, Carry)>,
     cookies: Option<Cookies>,
+    /// Up to this position no cookie ends, with this quote around the header.
+    no_cookie_end: (u64, u8),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
     memo: Memo,
@@ -83,6 +85,7 @@ impl Scan {
             rest: None,
             fold: None,
             cookies: None,
+            no_cookie_end: (0, 0),
             member: None,
             memo: Memo::default(),
         }
@@ -256,7 +259,10 @@ impl Scan {
             (Some(fold), Some(cookie)) => Some(fold.min(cookie)),
             (fold, cookie) => fold.or(cookie),
         };
-        let anchor = shared.anchors.find(window.bytes, from..window.bytes.len());
+        // Beyond the event nothing is looked for: it would be looked for again.
+        let len = window.bytes.len();
+        let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));
+        let anchor = shared.anchors.find(window.bytes, from..end);
         match (&anchor, event) {
             (Some((range, _)), Some(event)) if range.start < event => (anchor, None),
             (_, event) => (anchor, event),
