@@ -27,6 +27,12 @@
 //! A key is 32 secret bytes; the example's is known to everybody. The modules below are those of the `beartrap` program
 //! and may change with every version.
 
+// Tests unwrap and print; the product does neither.
+#![cfg_attr(
+    not(any(test, fuzzing)),
+    warn(clippy::unwrap_used, reason = "what can't fail says why in `expect`, and everything else is handled")
+)]
+
 #[doc(hidden)]
 pub mod agent;
 #[doc(hidden)]
@@ -35,6 +41,9 @@ pub mod cli;
 pub mod codec;
 #[doc(hidden)]
 pub mod filter;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod key_file;
 #[doc(hidden)]

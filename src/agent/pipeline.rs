@@ -59,6 +59,12 @@ pub struct Agent {
     data_dir: Option<Arc<DataDir>>,
 }
 
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Agent")
+    }
+}
+
 impl Agent {
     /// Opens output files and listening sockets.
     ///

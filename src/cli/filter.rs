@@ -72,6 +72,7 @@ fn output_failure(error: OutputError) -> Failure {
 }
 
 /// The output is stuck and the grace time is over; a blocked write can't be called back, so the process ends here.
+#[expect(clippy::disallowed_methods, reason = "the thread with the buffers and keys is stuck in a write")]
 fn give_up(undelivered: u64) {
     if undelivered == 0 {
         // It waits for the writer of a FIFO; nothing is lost by ending here.

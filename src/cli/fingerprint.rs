@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_line_is_bounded() {
-        let endless = io::BufReader::new(io::repeat(b'a'));
+        let endless = BufReader::new(io::repeat(b'a'));
         assert!(read_line(&mut { endless }, &mut Vec::new()).is_err());
     }
 

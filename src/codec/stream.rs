@@ -66,6 +66,12 @@ struct JsonRecords {
     not_json: u64,
 }
 
+impl std::fmt::Debug for RecordStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecordStream")
+    }
+}
+
 impl RecordStream {
     /// A stream at its start.
     pub fn new(redaction: &Redaction, decoding: Decoding) -> Self {

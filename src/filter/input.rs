@@ -67,8 +67,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 /// Device and inode of an open regular file.
 pub(super) fn regular_identity(fd: impl AsFd) -> Option<(u64, u64)> {
     let stat = rustix::fs::fstat(fd).ok()?;
-    // The field types differ between systems.
-    #[allow(clippy::unnecessary_cast)]
+    #[allow(clippy::unnecessary_cast, reason = "the field types differ between systems")]
     FileType::from_raw_mode(stat.st_mode).is_file().then_some((stat.st_dev as u64, stat.st_ino as u64))
 }
 

@@ -52,6 +52,12 @@ pub enum FilterEnd {
     Stopped,
 }
 
+impl std::fmt::Debug for Filter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Filter")
+    }
+}
+
 impl Filter<'_> {
     /// Reads all inputs. An input that can't be opened or read is handed to `complain`, and the next one is read.
     ///

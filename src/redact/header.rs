@@ -247,12 +247,15 @@ impl<'de> Visitor<'de> for Skip {
     }
 }
 
-/// Base64 of either alphabet to bytes, a stretch at a time: a candidate that is no JSON is given up after a few bytes.
+/// Base64 of either alphabet to bytes, a stretch at a time, and only as long as they can be JSON text (RFC 8259 §7, §8.1):
+/// a candidate that is none is given up after a few bytes, so that a text full of candidates costs linear time.
 struct Decoder<'a> {
     text: &'a [u8],
     decoded: [u8; DECODED_LEN],
     at: usize,
     len: usize,
+    /// The beginning of a character whose rest is in the next stretch.
+    cut: Vec<u8>,
 }
 
 /// How many characters are decoded at once, and what they give.
@@ -261,7 +264,7 @@ const DECODED_LEN: usize = CHARACTERS / 4 * 3;
 
 impl<'a> Decoder<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self { text, decoded: [0; DECODED_LEN], at: 0, len: 0 }
+        Self { text, decoded: [0; DECODED_LEN], at: 0, len: 0, cut: Vec::new() }
     }
 
     fn refill(&mut self) {
@@ -287,12 +290,36 @@ impl<'a> Decoder<'a> {
         self.at = 0;
         self.len = ENGINE.decode_slice(&characters[..whole], &mut self.decoded).unwrap_or(0);
     }
+
+    /// Whether the stretch goes on as JSON text may: no control characters but white space, and UTF-8.
+    fn is_text(&mut self) -> bool {
+        let decoded = &self.decoded[..self.len];
+        if decoded.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
+            return false;
+        }
+        if self.cut.is_empty() && decoded.is_ascii() {
+            return true;
+        }
+        let mut text = std::mem::take(&mut self.cut);
+        text.extend_from_slice(decoded);
+        match std::str::from_utf8(&text) {
+            Ok(_) => true,
+            Err(error) if error.error_len().is_none() => {
+                self.cut = text.split_off(error.valid_up_to());
+                true
+            }
+            Err(_) => false,
+        }
+    }
 }
 
 impl Read for Decoder<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.at == self.len && !self.text.is_empty() {
             self.refill();
+            if !self.is_text() {
+                return Err(std::io::ErrorKind::InvalidData.into());
+            }
         }
         let len = buffer.len().min(self.len - self.at);
         buffer[..len].copy_from_slice(&self.decoded[self.at..self.at + len]);

@@ -42,6 +42,8 @@ const CLASS: [u8; 256] = {
 pub(super) struct Memo {
     /// Indexes of the last run of base64 characters that was measured.
     run: std::ops::Range<usize>,
+    /// Whether the run may go on in the bytes to come.
+    open: bool,
     /// The last header that was read, and what it says: services send the same header again and again.
     last: Option<(Vec<u8>, Header)>,
 }
@@ -54,17 +56,16 @@ impl Memo {
 
     /// How many base64 characters follow, up to the limit.
     fn run_len(&mut self, at: &Cursor<'_>) -> Result<usize, More> {
-        if self.run.contains(&at.at) {
-            return Ok((self.run.end - at.at).min(HEADER_LEN_MAX));
+        if !self.run.contains(&at.at) {
+            let rest = at.rest();
+            let len = rest.iter().position(|&byte| !is_base64(byte));
+            self.run = at.at..at.at + len.unwrap_or(rest.len());
+            self.open = len.is_none() && !at.rest_is_all();
         }
-        let rest = at.rest();
-        match rest.iter().position(|&byte| !is_base64(byte)) {
-            Some(len) => {
-                self.run = at.at..at.at + len;
-                Ok(len.min(HEADER_LEN_MAX))
-            }
-            None if at.rest_is_all() || rest.len() >= HEADER_LEN_MAX => Ok(rest.len().min(HEADER_LEN_MAX)),
-            None => Err(More),
+        match self.run.end - at.at {
+            HEADER_LEN_MAX.. => Ok(HEADER_LEN_MAX),
+            _ if self.open => Err(More),
+            len => Ok(len),
         }
     }
 

@@ -133,7 +133,7 @@ fn what_can_not_be_written_is_named_at_the_start() {
     for (path, reason) in [("/nonexistent/out.log", "No such file"), ("/", "directory")] {
         let config = config(vec![tcp_source(10)], vec![file_sink(Path::new(path))]);
         let bound = runtime.block_on(Agent::bind(config, redaction()));
-        let message = bound.err().expect("it can't be opened").to_string();
+        let message = bound.expect_err("it can't be opened").to_string();
         assert!(message.starts_with(&format!("sink file ({path}): ")) && message.contains(reason), "{message}");
     }
 }
