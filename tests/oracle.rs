@@ -170,6 +170,7 @@ fn jose(random: &mut Random) -> String {
     format!("{header}.{payload}.{}", random.base64url(signature_len))
 }
 
+/// Every one has a digit: without any it could be a word.
 fn opaque(random: &mut Random) -> String {
     match random.below(4) {
         0 => random.bytes(20).iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "a7",
@@ -177,7 +178,7 @@ fn opaque(random: &mut Random) -> String {
             let len = 15 + random.below(40);
             random.base64url(len) + "x9K"
         }
-        2 => base64::prelude::BASE64_STANDARD.encode(random.bytes(25)),
+        2 => base64::prelude::BASE64_STANDARD.encode(["2x9-".as_bytes(), &random.bytes(22)].concat()),
         _ => format!("ghp_{}", random.bytes(18).iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     }
 }
@@ -188,7 +189,7 @@ const BEFORE: &[&str] = &[
     " ",
     "\"",
     "'",
-    "token: ",
+    "got: ",
     "(",
     "[",
     "{",
@@ -286,11 +287,11 @@ fn the_engine_finds_what_a_naive_reading_of_the_grammar_finds() {
     let cases = std::env::var("BEARTRAP_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000);
     println!("BEARTRAP_SEED={seed} BEARTRAP_CASES={cases}");
     let (oracle, redaction, mut random) = (Oracle::new(), support::redaction(), Random(seed));
-    let mut failures = Vec::new();
+    let (mut failures, mut spans) = (Vec::new(), 0);
     for case in 0..cases {
         let line = line(&mut random).into_bytes();
         let expected = oracle.spans(&line);
-        assert!(!expected.is_empty(), "the oracle sees nothing in {}", line.escape_ascii());
+        spans += expected.len();
         let findings = Redactor::new(&redaction).redact(&line).findings;
         let found: Vec<_> =
             findings.iter().map(|finding| finding.offset as usize..(finding.offset + finding.len) as usize).collect();
@@ -298,6 +299,7 @@ fn the_engine_finds_what_a_naive_reading_of_the_grammar_finds() {
             failures.push(format!("{case}: {}\n  found {found:?}, expected {expected:?}", line.escape_ascii()));
         }
     }
+    assert!(spans > cases, "the lines hold too little");
     let shown = &failures[..failures.len().min(8)];
     assert!(failures.is_empty(), "seed {seed}: {} of {cases} lines differ:\n{}", failures.len(), shown.join("\n"));
 }
