@@ -30,7 +30,12 @@
 // Tests unwrap and print; the product does neither.
 #![cfg_attr(
     not(any(test, fuzzing)),
-    warn(clippy::unwrap_used, reason = "what can't fail says why in `expect`, and everything else is handled")
+    warn(clippy::unwrap_used, reason = "what can't fail says why in `expect`, and everything else is handled"),
+    warn(
+        clippy::print_stdout,
+        clippy::print_stderr,
+        reason = "they panic on a closed pipe and pass the redactor by: print through `cli::stdout` and `cli::stderr`"
+    )
 )]
 
 #[doc(hidden)]
