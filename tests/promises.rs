@@ -1,5 +1,5 @@
 //! Bounded and linear: memory stays flat and time proportional whatever comes, through the real program.
-
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![cfg(target_os = "linux")]
 
 mod support;

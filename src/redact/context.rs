@@ -80,6 +80,9 @@ fn after_parameter(
         return Ok(Lead::Nothing);
     }
     let quoted = separator.quoted;
+    if separator.operator == Operator::Tag && separator.key_quote.is_none() && !opens_tag(name_end) {
+        return Ok(Lead::Nothing);
+    }
     let trust = match class {
         Class::Code if separator.operator == Operator::Equals || quoted => Trust::Code,
         Class::Code => return Ok(Lead::Nothing),
@@ -87,7 +90,9 @@ fn after_parameter(
         _ => match separator.operator {
             Operator::Comma => Trust::Random,
             _ if separator.bracket && !quoted => Trust::Random,
-            Operator::Tag if separator.blanks > 0 => Trust::Random,
+            Operator::Tag if separator.blanks > 0 || separator.key_quote.is_some() => Trust::Random,
+            // Source code, or a sentence about it.
+            Operator::Equals if separator.blanks > 0 && !quoted => Trust::Random,
             // `access_token: required` may be prose; in a header or in quotes it is none.
             Operator::Colon if !quoted && !is_header_name(name_end) => Trust::Random,
             _ => Trust::Named,
@@ -117,6 +122,13 @@ fn after_parameter(
         None => Grammar::Token,
     };
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: Kind::Token, requote: None }))
+}
+
+/// `<access_token>`, not `</access_token>` and not a comparison.
+fn opens_tag(name_end: &Cursor<'_>) -> bool {
+    let before = name_end.before(NAME_LEN_MAX);
+    let start = before.iter().rposition(|&byte| !is_name_byte(byte) && byte != b':').map_or(0, |index| index + 1);
+    before[..start].ends_with(b"<") || before[..start].ends_with(b"&lt;")
 }
 
 /// `X-Auth-Token: …`
@@ -184,6 +196,14 @@ impl Scheme {
         let mut again = cursor;
         if again.eat(b"bearer")?
             && let Some(gap @ Gap::Blank) = Gap::read(&mut again)?
+        {
+            (self.gap, cursor) = (gap, again);
+        }
+        // `invalid bearer token …`
+        let mut again = cursor;
+        if trust == Trust::Scheme
+            && again.eat(b"token")?
+            && let Some(gap @ (Gap::Blank | Gap::Loose)) = Gap::read(&mut again)?
         {
             (self.gap, cursor) = (gap, again);
         }
@@ -310,7 +330,7 @@ impl Separator {
     fn read_to(cursor: &mut Cursor<'_>, pair: bool) -> Result<Option<Self>, More> {
         let blanks_before = cursor.skip_blanks(BLANKS_MAX)?;
         let key_quote = quote(cursor)?;
-        let key_closed = key_quote.is_some() || eat_encoded_quote(cursor)? || cursor.eat(b"]")?;
+        let key_closed = key_quote.is_some() || eat_encoded_quote(cursor)? || eat_bracket(cursor)?;
         let blanks_before = blanks_before + cursor.skip_blanks(BLANKS_MAX)?;
         let tag_end = cursor.starts_with_ignore_case(b"&gt;")?;
         let Some(unit) = cursor.unit()? else { return Ok(None) };
@@ -327,6 +347,10 @@ impl Separator {
             _ => return Ok(None),
         };
         cursor.at += if tag_end { b"&gt;".len() } else { unit.len };
+        if matches!(operator, Operator::Equals | Operator::Tag) && cursor.peek()? == Some(b'=') {
+            // A comparison.
+            return Ok(None);
+        }
         let arrow = matches!(operator, Operator::Equals) && cursor.eat(b">")?;
         let walrus = operator == Operator::Colon && cursor.eat(b"=")?;
         let blanks = cursor.skip_blanks(BLANKS_MAX)?;
@@ -335,7 +359,9 @@ impl Separator {
             return Ok(None);
         }
         let mut separator = Self { operator, key_quote, value_quote: None, quoted: false, bracket: false, blanks };
-        separator.open(cursor)?;
+        if !separator.open(cursor)? {
+            return Ok(None);
+        }
         // `"name": "Authorization", "value": "…"`
         if pair && operator == Operator::Comma && separator.value_quote.is_some() && cursor.eat(b"value")? {
             return Self::read_to(cursor, false);
@@ -343,8 +369,15 @@ impl Separator {
         Ok(Some(separator))
     }
 
-    /// Steps over brackets and quotes before a value.
-    fn open(&mut self, cursor: &mut Cursor<'_>) -> Result<(), More> {
+    /// Whether a quote that follows the operator directly opens something.
+    fn is_open_in(&self, cursor: &Cursor<'_>) -> Result<bool, More> {
+        let next = cursor.peek()?;
+        let closes = matches!(next, None | Some(b',' | b'}' | b']' | b')' | b';' | b'\r' | b'\n' | b' ' | b'\t'));
+        Ok(self.blanks > 0 || !closes)
+    }
+
+    /// Steps over brackets and quotes before a value; false if there is none.
+    fn open(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, More> {
         const OPENERS_MAX: usize = 4;
         for _ in 0..OPENERS_MAX {
             match cursor.peek()? {
@@ -363,6 +396,10 @@ impl Separator {
             }
         }
         self.value_quote = quote(cursor)?;
+        // `"missing access_token:", …`: what looks like an opening quote ends the text that holds the name.
+        if self.value_quote.is_some() && !self.is_open_in(cursor)? {
+            return Ok(false);
+        }
         self.quoted |= self.value_quote.is_some();
         // A string in three quotes, as Python and TOML have it.
         if let Some(Quote { byte, .. }) = self.value_quote
@@ -371,7 +408,7 @@ impl Separator {
         {
             cursor.at += 2;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -389,7 +426,9 @@ pub(super) fn member(value: &Cursor<'_>, class: Class, beside: bool) -> Result<L
     let grammar = quote(&mut cursor)?.map_or(Grammar::Whole, Grammar::Quoted);
     let begin = cursor;
     let (kind, trust) = match Scheme::read(&mut cursor)? {
-        Some(Scheme { kind, gap: Gap::Blank }) => (kind, if beside { Trust::Named } else { trust }),
+        Some(Scheme { kind, gap: Gap::Blank }) => {
+            (kind, if beside && class == Class::Authorization { Trust::Named } else { trust })
+        }
         _ => {
             cursor = begin;
             (Kind::Token, trust)
@@ -447,4 +486,15 @@ fn eat_constructor(cursor: &mut Cursor<'_>) -> Result<bool, More> {
         }
     }
     Ok(false)
+}
+
+/// Steps over the bracket behind a name: `user[access_token]=`.
+fn eat_bracket(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    match cursor.unit()? {
+        Some(unit) if unit.byte == b']' => {
+            cursor.at += unit.len;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
