@@ -4,10 +4,11 @@ use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
 use super::scan::Carry;
+use super::scheme::{Gap, Scheme};
 use super::value::{Grammar, Quote, Trust};
 
 /// More blanks than this separate nothing.
-const BLANKS_MAX: usize = 256;
+pub(super) const BLANKS_MAX: usize = 256;
 
 /// Where a value begins, and what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ fn after_parameter(
     }
     let grammar = match separator.value_quote {
         Some(quote) => Grammar::Quoted(quote),
-        None if separator.operator == Operator::Equals => Grammar::Param,
+        None if separator.operator == Operator::Equals || is_header_name(name_end) => Grammar::Param,
         None => Grammar::Token,
     };
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: Kind::Token, requote: None }))
@@ -157,167 +158,6 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
         Some(gap) => Scheme { kind, gap }.lead(cursor, Trust::Scheme),
         None => Ok(Lead::Nothing),
     }
-}
-
-/// The authentication scheme of a header's value, read together with what separates it from the credentials.
-struct Scheme {
-    kind: Kind,
-    gap: Gap,
-}
-
-impl Scheme {
-    /// Steps over `scheme` and the gap behind it if that is what comes next.
-    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
-        const SCHEMES: [(&[u8], Kind); 9] = [
-            (b"bearer", Kind::Token),
-            (b"basic", Kind::Basic),
-            (b"token", Kind::Token),
-            (b"apikey", Kind::Token),
-            (b"api-key", Kind::Token),
-            (b"dpop", Kind::Token),
-            (b"jwt", Kind::Token),
-            (b"pop", Kind::Token),
-            (b"gnap", Kind::Token),
-        ];
-        for (name, kind) in SCHEMES {
-            let mut after = *cursor;
-            if after.eat(name)?
-                && let Some(gap) = Gap::read(&mut after)?
-            {
-                *cursor = after;
-                return Ok(Some(Self { kind, gap }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn lead(mut self, mut cursor: Cursor<'_>, trust: Trust) -> Result<Lead, More> {
-        // Clients put the scheme before a value that has it already.
-        let mut again = cursor;
-        if again.eat(b"bearer")?
-            && let Some(gap @ Gap::Blank) = Gap::read(&mut again)?
-        {
-            (self.gap, cursor) = (gap, again);
-        }
-        // `invalid bearer token …`
-        let mut again = cursor;
-        if trust == Trust::Scheme
-            && again.eat(b"token")?
-            && let Some(gap @ (Gap::Blank | Gap::Loose)) = Gap::read(&mut again)?
-        {
-            (self.gap, cursor) = (gap, again);
-        }
-        match self.gap {
-            Gap::LineEnd { next_line } => {
-                let carry = if trust == Trust::Named { Carry::Header(self.kind) } else { Carry::Bearer };
-                return Ok(Lead::Folded { next_line, carry });
-            }
-            _ if is_auth_param(&cursor)? => return Ok(Lead::Nothing),
-            _ => {}
-        }
-        let trust = match self.gap {
-            Gap::Blank => trust,
-            _ => Trust::Scheme,
-        };
-        Ok(Lead::Value(Place { at: cursor.at, grammar: Grammar::Token, trust, kind: self.kind, requote: None }))
-    }
-}
-
-/// What separates a scheme from its credentials.
-#[derive(Clone, Copy)]
-enum Gap {
-    /// Blanks in whatever encoding.
-    Blank,
-    /// Something that prose has too.
-    Loose,
-    LineEnd {
-        next_line: usize,
-    },
-}
-
-impl Gap {
-    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
-        let mut blanks = 0;
-        let mut loose = false;
-        loop {
-            blanks += cursor.skip_blanks(BLANKS_MAX - blanks)?;
-            // A shell's escape.
-            if cursor.peek()? == Some(b'\\') && matches!(cursor.peek_at(1)?, Some(b' ' | b'\t')) {
-                cursor.at += 1;
-                continue;
-            }
-            match cursor.unit()? {
-                Some(unit) if unit.len > 1 && matches!(unit.byte, b' ' | b'\t') => cursor.at += unit.len,
-                // A blank in a form (application/x-www-form-urlencoded).
-                Some(unit) if unit.byte == b'+' && blanks == 0 => cursor.at += unit.len,
-                Some(unit) if matches!(unit.byte, b':' | b'=' | b',') && !loose => {
-                    loose = true;
-                    cursor.at += unit.len;
-                }
-                _ if cursor.eat(b"&nbsp;")? || cursor.eat(b"&#32;")? => {}
-                _ => break,
-            }
-            blanks += 1;
-            if blanks >= BLANKS_MAX {
-                return Ok(None);
-            }
-        }
-        if let Some(next_line) = line_end(cursor)? {
-            return Ok((!loose).then_some(Gap::LineEnd { next_line }));
-        }
-        if blanks == 0 {
-            return Ok(None);
-        }
-        let bracket = matches!(cursor.peek()?, Some(b'[' | b'(' | b'<' | b'{'));
-        if bracket {
-            cursor.at += 1;
-        }
-        let quoted = quote(cursor)?.is_some() || eat_encoded_quote(cursor)?;
-        // Python's pprint ends a string behind the scheme and goes on with another one in the next line.
-        if quoted && let Some(next_line) = line_end(cursor)? {
-            return Ok(Some(Gap::LineEnd { next_line }));
-        }
-        Ok(Some(if loose || bracket { Gap::Loose } else { Gap::Blank }))
-    }
-}
-
-/// Where the next line begins, if this one ends here.
-fn line_end(cursor: &Cursor<'_>) -> Result<Option<usize>, More> {
-    let carriage_return = usize::from(cursor.peek()? == Some(b'\r'));
-    Ok(match cursor.peek_at(carriage_return)? {
-        Some(b'\n') => Some(cursor.at + carriage_return + 1),
-        None => Some(cursor.at + carriage_return),
-        _ => None,
-    })
-}
-
-/// `realm="…"`, `error=…`: parameters of a challenge or of another scheme (RFC 9110 §11.2), not a bearer credential.
-fn is_auth_param(at: &Cursor<'_>) -> Result<bool, More> {
-    const NAMES: [&[u8]; 12] = [
-        b"realm",
-        b"scope",
-        b"error",
-        b"error_description",
-        b"error_uri",
-        b"charset",
-        b"authorization_uri",
-        b"resource_metadata",
-        b"as_uri",
-        b"max_age",
-        b"acr_values",
-        b"algs",
-    ];
-    const NAME_LEN_MAX: usize = 32;
-    let mut len = 0;
-    while len < NAME_LEN_MAX && at.peek_at(len)?.is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_') {
-        len += 1;
-    }
-    if len == 0 || at.peek_at(len)? != Some(b'=') {
-        return Ok(false);
-    }
-    let name = &at.rest()[..len];
-    let mut value = at.advanced(len + 1);
-    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_encoded_quote(&mut value)?)
 }
 
 impl Separator {
@@ -450,7 +290,7 @@ pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
 }
 
 /// Steps over a quotation mark in a transport encoding: of URLs, of JSON, of HTML, and nginx's `\x22`.
-fn eat_encoded_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+pub(super) fn eat_encoded_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
     if let Some(unit) = cursor.unit()?
         && unit.len > 1
         && matches!(unit.byte, b'"' | b'\'')

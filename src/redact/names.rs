@@ -44,7 +44,7 @@ const TOKENS: [&[u8]; 21] = [
 ];
 
 /// Other names that always carry a credential.
-const CREDENTIALS: [&[u8]; 6] = [b"jwt", b"assertion", b"bearer", b"apikey", b"idtokenhint", b"authkey"];
+const CREDENTIALS: [&[u8]; 5] = [b"jwt", b"assertion", b"bearer", b"apikey", b"idtokenhint"];
 
 /// A name's separators and escapes before it are no letters of it, so this many bytes before an anchor are looked at.
 pub(super) const NAME_LEN_MAX: usize = 64;
@@ -53,7 +53,9 @@ pub(super) const NAME_LEN_MAX: usize = 64;
 pub(super) fn end<'a>(anchor: &Cursor<'a>, len: usize) -> Result<Option<Cursor<'a>>, More> {
     let mut end = anchor.advanced(len);
     // `id_token_hint` is the only name that goes on behind an anchor.
-    end.eat(b"_hint")?;
+    if !end.eat(b"_hint")? {
+        end.eat(b"hint")?;
+    }
     Ok(if end.peek()?.is_some_and(is_name_byte) { None } else { Some(end) })
 }
 
