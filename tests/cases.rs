@@ -142,3 +142,13 @@ fn inside_json_the_same_credentials_get_the_same_markers() {
 struct Record {
     message: String,
 }
+
+#[test]
+fn a_folded_header_is_found_between_json_records_too() {
+    let redaction = redaction();
+    let input = b"{\"a\":1}\nAuthorization: Bearer\r\n 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b\r\n{\"b\":2}\n";
+    let expected = b"{\"a\":1}\nAuthorization: Bearer\r\n redacted-token-*\r\n{\"b\":2}\n";
+    for piece in [1, 7, input.len()] {
+        assert_eq!(show(&mask_markers(&json_record(&redaction, input, piece))), show(expected));
+    }
+}

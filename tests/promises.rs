@@ -1,5 +1,5 @@
 //! Bounded and linear: memory stays flat and time proportional whatever comes, through the real program.
-
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -117,7 +117,8 @@ fn endless_candidates_cost_linear_time_and_flat_memory() {
     let mut failures = Vec::new();
     for piece in pieces {
         let [short, long] = [1, 4].map(|times| filter(b"", piece, times * CANDIDATES_LEN, b""));
-        let ratio = long.time.as_secs_f64() / short.time.as_secs_f64();
+        // What is quick is mostly the program's start.
+        let ratio = long.time.as_secs_f64() / short.time.as_secs_f64().max(0.1);
         let shown = piece[..piece.len().min(30)].escape_ascii();
         println!("{shown}: {:?} and {:?}, {} KiB", short.time, long.time, long.memory_max >> 10);
         if ratio >= 8.0 {

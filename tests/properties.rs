@@ -137,8 +137,25 @@ fn token() -> impl Strategy<Value = String> {
     select(support::tokens().into_values().collect::<Vec<_>>())
 }
 
-fn text() -> impl Strategy<Value = Vec<u8>> {
-    vec(fragment(), 1..12).prop_map(|fragments| fragments.concat())
+fn text() -> impl Strategy<Value = Text> {
+    vec(fragment(), 1..12).prop_map(|fragments| Text(fragments.concat()))
+}
+
+/// Bytes that a failure shows legibly.
+#[derive(Clone)]
+struct Text(Vec<u8>);
+
+impl std::ops::Deref for Text {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
 }
 
 /// Lengths of pieces, over and over.

@@ -148,6 +148,9 @@ impl RecordStream {
     /// Goes on where a checkpoint stopped.
     pub fn resume(&mut self, carry: Carry) {
         self.redactor.resume(carry);
+        if let Some(json) = &mut self.json {
+            json.redactor.resume(carry);
+        }
         self.carry = carry;
     }
 
@@ -232,7 +235,7 @@ impl RecordStream {
                 if terminated || self.release.holds_records_back() {
                     self.release.terminate(out);
                 }
-                Carry::default()
+                json.redactor.carry()
             }
             json => {
                 if let Some(json) = json {

@@ -19,7 +19,7 @@ pub(super) enum Anchor {
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 32] = [
+const ANCHORS: [(&[u8], Anchor); 37] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -44,12 +44,17 @@ const ANCHORS: [(&[u8], Anchor); 32] = [
     (b"ssertion", Anchor::Name),
     (b"jwt", Anchor::Name),
     (b"JWT", Anchor::Name),
+    (b"Jwt", Anchor::Name),
+    (b"SSERTION", Anchor::Name),
     (b"code", Anchor::Name),
     // `X-Api-Key` as it is written in headers, variables and maps.
     (b"pi-key", Anchor::Name),
     (b"pi-Key", Anchor::Name),
     (b"pi_key", Anchor::Name),
+    (b"pi_Key", Anchor::Name),
     (b"PI_KEY", Anchor::Name),
+    (b"PI-KEY", Anchor::Name),
+    (b"PIKEY", Anchor::Name),
     (b"piKey", Anchor::Name),
     (b"pikey", Anchor::Name),
     (b"ookie", Anchor::Cookie),

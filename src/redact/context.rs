@@ -4,10 +4,11 @@ use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
 use super::scan::Carry;
+use super::scheme::{Gap, Scheme};
 use super::value::{Grammar, Quote, Trust};
 
 /// More blanks than this separate nothing.
-const BLANKS_MAX: usize = 256;
+pub(super) const BLANKS_MAX: usize = 256;
 
 /// Where a value begins, and what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,9 @@ fn after_parameter(
         return Ok(Lead::Nothing);
     }
     let quoted = separator.quoted;
+    if separator.operator == Operator::Tag && separator.key_quote.is_none() && !opens_tag(name_end) {
+        return Ok(Lead::Nothing);
+    }
     let trust = match class {
         Class::Code if separator.operator == Operator::Equals || quoted => Trust::Code,
         Class::Code => return Ok(Lead::Nothing),
@@ -87,7 +91,9 @@ fn after_parameter(
         _ => match separator.operator {
             Operator::Comma => Trust::Random,
             _ if separator.bracket && !quoted => Trust::Random,
-            Operator::Tag if separator.blanks > 0 => Trust::Random,
+            Operator::Tag if separator.blanks > 0 || separator.key_quote.is_some() => Trust::Random,
+            // Source code, or a sentence about it.
+            Operator::Equals if separator.blanks > 0 && !quoted => Trust::Random,
             // `access_token: required` may be prose; in a header or in quotes it is none.
             Operator::Colon if !quoted && !is_header_name(name_end) => Trust::Random,
             _ => Trust::Named,
@@ -113,10 +119,17 @@ fn after_parameter(
     }
     let grammar = match separator.value_quote {
         Some(quote) => Grammar::Quoted(quote),
-        None if separator.operator == Operator::Equals => Grammar::Param,
+        None if separator.operator == Operator::Equals || is_header_name(name_end) => Grammar::Param,
         None => Grammar::Token,
     };
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: Kind::Token, requote: None }))
+}
+
+/// `<access_token>`, not `</access_token>` and not a comparison.
+fn opens_tag(name_end: &Cursor<'_>) -> bool {
+    let before = name_end.before(NAME_LEN_MAX);
+    let start = before.iter().rposition(|&byte| !is_name_byte(byte) && byte != b':').map_or(0, |index| index + 1);
+    before[..start].ends_with(b"<") || before[..start].ends_with(b"&lt;")
 }
 
 /// `X-Auth-Token: …`
@@ -147,159 +160,6 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
     }
 }
 
-/// The authentication scheme of a header's value, read together with what separates it from the credentials.
-struct Scheme {
-    kind: Kind,
-    gap: Gap,
-}
-
-impl Scheme {
-    /// Steps over `scheme` and the gap behind it if that is what comes next.
-    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
-        const SCHEMES: [(&[u8], Kind); 9] = [
-            (b"bearer", Kind::Token),
-            (b"basic", Kind::Basic),
-            (b"token", Kind::Token),
-            (b"apikey", Kind::Token),
-            (b"api-key", Kind::Token),
-            (b"dpop", Kind::Token),
-            (b"jwt", Kind::Token),
-            (b"pop", Kind::Token),
-            (b"gnap", Kind::Token),
-        ];
-        for (name, kind) in SCHEMES {
-            let mut after = *cursor;
-            if after.eat(name)?
-                && let Some(gap) = Gap::read(&mut after)?
-            {
-                *cursor = after;
-                return Ok(Some(Self { kind, gap }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn lead(mut self, mut cursor: Cursor<'_>, trust: Trust) -> Result<Lead, More> {
-        // Clients put the scheme before a value that has it already.
-        let mut again = cursor;
-        if again.eat(b"bearer")?
-            && let Some(gap @ Gap::Blank) = Gap::read(&mut again)?
-        {
-            (self.gap, cursor) = (gap, again);
-        }
-        match self.gap {
-            Gap::LineEnd { next_line } => {
-                let carry = if trust == Trust::Named { Carry::Header(self.kind) } else { Carry::Bearer };
-                return Ok(Lead::Folded { next_line, carry });
-            }
-            _ if is_auth_param(&cursor)? => return Ok(Lead::Nothing),
-            _ => {}
-        }
-        let trust = match self.gap {
-            Gap::Blank => trust,
-            _ => Trust::Scheme,
-        };
-        Ok(Lead::Value(Place { at: cursor.at, grammar: Grammar::Token, trust, kind: self.kind, requote: None }))
-    }
-}
-
-/// What separates a scheme from its credentials.
-#[derive(Clone, Copy)]
-enum Gap {
-    /// Blanks in whatever encoding.
-    Blank,
-    /// Something that prose has too.
-    Loose,
-    LineEnd {
-        next_line: usize,
-    },
-}
-
-impl Gap {
-    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
-        let mut blanks = 0;
-        let mut loose = false;
-        loop {
-            blanks += cursor.skip_blanks(BLANKS_MAX - blanks)?;
-            // A shell's escape.
-            if cursor.peek()? == Some(b'\\') && matches!(cursor.peek_at(1)?, Some(b' ' | b'\t')) {
-                cursor.at += 1;
-                continue;
-            }
-            match cursor.unit()? {
-                Some(unit) if unit.len > 1 && matches!(unit.byte, b' ' | b'\t') => cursor.at += unit.len,
-                // A blank in a form (application/x-www-form-urlencoded).
-                Some(unit) if unit.byte == b'+' && blanks == 0 => cursor.at += unit.len,
-                Some(unit) if matches!(unit.byte, b':' | b'=' | b',') && !loose => {
-                    loose = true;
-                    cursor.at += unit.len;
-                }
-                _ if cursor.eat(b"&nbsp;")? || cursor.eat(b"&#32;")? => {}
-                _ => break,
-            }
-            blanks += 1;
-            if blanks >= BLANKS_MAX {
-                return Ok(None);
-            }
-        }
-        if let Some(next_line) = line_end(cursor)? {
-            return Ok((!loose).then_some(Gap::LineEnd { next_line }));
-        }
-        if blanks == 0 {
-            return Ok(None);
-        }
-        let bracket = matches!(cursor.peek()?, Some(b'[' | b'(' | b'<' | b'{'));
-        if bracket {
-            cursor.at += 1;
-        }
-        let quoted = quote(cursor)?.is_some() || eat_encoded_quote(cursor)?;
-        // Python's pprint ends a string behind the scheme and goes on with another one in the next line.
-        if quoted && let Some(next_line) = line_end(cursor)? {
-            return Ok(Some(Gap::LineEnd { next_line }));
-        }
-        Ok(Some(if loose || bracket { Gap::Loose } else { Gap::Blank }))
-    }
-}
-
-/// Where the next line begins, if this one ends here.
-fn line_end(cursor: &Cursor<'_>) -> Result<Option<usize>, More> {
-    let carriage_return = usize::from(cursor.peek()? == Some(b'\r'));
-    Ok(match cursor.peek_at(carriage_return)? {
-        Some(b'\n') => Some(cursor.at + carriage_return + 1),
-        None => Some(cursor.at + carriage_return),
-        _ => None,
-    })
-}
-
-/// `realm="…"`, `error=…`: parameters of a challenge or of another scheme (RFC 9110 §11.2), not a bearer credential.
-fn is_auth_param(at: &Cursor<'_>) -> Result<bool, More> {
-    const NAMES: [&[u8]; 12] = [
-        b"realm",
-        b"scope",
-        b"error",
-        b"error_description",
-        b"error_uri",
-        b"charset",
-        b"authorization_uri",
-        b"resource_metadata",
-        b"as_uri",
-        b"max_age",
-        b"acr_values",
-        b"algs",
-    ];
-    const NAME_LEN_MAX: usize = 32;
-    let mut len = 0;
-    while len < NAME_LEN_MAX && at.peek_at(len)?.is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_') {
-        len += 1;
-    }
-    if len == 0 || at.peek_at(len)? != Some(b'=') {
-        return Ok(false);
-    }
-    let name = &at.rest()[..len];
-    let mut value = at.advanced(len + 1);
-    Ok(NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_encoded_quote(&mut value)?)
-}
-
 impl Separator {
     /// Steps over everything between a name and its value; `None` if no value of that name follows.
     fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
@@ -310,7 +170,7 @@ impl Separator {
     fn read_to(cursor: &mut Cursor<'_>, pair: bool) -> Result<Option<Self>, More> {
         let blanks_before = cursor.skip_blanks(BLANKS_MAX)?;
         let key_quote = quote(cursor)?;
-        let key_closed = key_quote.is_some() || eat_encoded_quote(cursor)? || cursor.eat(b"]")?;
+        let key_closed = key_quote.is_some() || eat_encoded_quote(cursor)? || eat_bracket(cursor)?;
         let blanks_before = blanks_before + cursor.skip_blanks(BLANKS_MAX)?;
         let tag_end = cursor.starts_with_ignore_case(b"&gt;")?;
         let Some(unit) = cursor.unit()? else { return Ok(None) };
@@ -327,6 +187,10 @@ impl Separator {
             _ => return Ok(None),
         };
         cursor.at += if tag_end { b"&gt;".len() } else { unit.len };
+        if matches!(operator, Operator::Equals | Operator::Tag) && cursor.peek()? == Some(b'=') {
+            // A comparison.
+            return Ok(None);
+        }
         let arrow = matches!(operator, Operator::Equals) && cursor.eat(b">")?;
         let walrus = operator == Operator::Colon && cursor.eat(b"=")?;
         let blanks = cursor.skip_blanks(BLANKS_MAX)?;
@@ -335,7 +199,9 @@ impl Separator {
             return Ok(None);
         }
         let mut separator = Self { operator, key_quote, value_quote: None, quoted: false, bracket: false, blanks };
-        separator.open(cursor)?;
+        if !separator.open(cursor)? {
+            return Ok(None);
+        }
         // `"name": "Authorization", "value": "…"`
         if pair && operator == Operator::Comma && separator.value_quote.is_some() && cursor.eat(b"value")? {
             return Self::read_to(cursor, false);
@@ -343,8 +209,15 @@ impl Separator {
         Ok(Some(separator))
     }
 
-    /// Steps over brackets and quotes before a value.
-    fn open(&mut self, cursor: &mut Cursor<'_>) -> Result<(), More> {
+    /// Whether a quote that follows the operator directly opens something.
+    fn is_open_in(&self, cursor: &Cursor<'_>) -> Result<bool, More> {
+        let next = cursor.peek()?;
+        let closes = matches!(next, None | Some(b',' | b'}' | b']' | b')' | b';' | b'\r' | b'\n' | b' ' | b'\t'));
+        Ok(self.blanks > 0 || !closes)
+    }
+
+    /// Steps over brackets and quotes before a value; false if there is none.
+    fn open(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, More> {
         const OPENERS_MAX: usize = 4;
         for _ in 0..OPENERS_MAX {
             match cursor.peek()? {
@@ -363,6 +236,10 @@ impl Separator {
             }
         }
         self.value_quote = quote(cursor)?;
+        // `"missing access_token:", …`: what looks like an opening quote ends the text that holds the name.
+        if self.value_quote.is_some() && !self.is_open_in(cursor)? {
+            return Ok(false);
+        }
         self.quoted |= self.value_quote.is_some();
         // A string in three quotes, as Python and TOML have it.
         if let Some(Quote { byte, .. }) = self.value_quote
@@ -371,7 +248,7 @@ impl Separator {
         {
             cursor.at += 2;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -389,7 +266,9 @@ pub(super) fn member(value: &Cursor<'_>, class: Class, beside: bool) -> Result<L
     let grammar = quote(&mut cursor)?.map_or(Grammar::Whole, Grammar::Quoted);
     let begin = cursor;
     let (kind, trust) = match Scheme::read(&mut cursor)? {
-        Some(Scheme { kind, gap: Gap::Blank }) => (kind, if beside { Trust::Named } else { trust }),
+        Some(Scheme { kind, gap: Gap::Blank }) => {
+            (kind, if beside && class == Class::Authorization { Trust::Named } else { trust })
+        }
         _ => {
             cursor = begin;
             (Kind::Token, trust)
@@ -411,7 +290,7 @@ pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
 }
 
 /// Steps over a quotation mark in a transport encoding: of URLs, of JSON, of HTML, and nginx's `\x22`.
-fn eat_encoded_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+pub(super) fn eat_encoded_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
     if let Some(unit) = cursor.unit()?
         && unit.len > 1
         && matches!(unit.byte, b'"' | b'\'')
@@ -447,4 +326,15 @@ fn eat_constructor(cursor: &mut Cursor<'_>) -> Result<bool, More> {
         }
     }
     Ok(false)
+}
+
+/// Steps over the bracket behind a name: `user[access_token]=`.
+fn eat_bracket(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    match cursor.unit()? {
+        Some(unit) if unit.byte == b']' => {
+            cursor.at += unit.len;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }

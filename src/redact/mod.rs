@@ -16,6 +16,7 @@ mod names;
 mod redaction;
 mod redactor;
 mod scan;
+mod scheme;
 mod value;
 mod whole;
 mod word;

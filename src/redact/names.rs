@@ -44,7 +44,7 @@ const TOKENS: [&[u8]; 21] = [
 ];
 
 /// Other names that always carry a credential.
-const CREDENTIALS: [&[u8]; 6] = [b"jwt", b"assertion", b"bearer", b"apikey", b"idtokenhint", b"authkey"];
+const CREDENTIALS: [&[u8]; 5] = [b"jwt", b"assertion", b"bearer", b"apikey", b"idtokenhint"];
 
 /// A name's separators and escapes before it are no letters of it, so this many bytes before an anchor are looked at.
 pub(super) const NAME_LEN_MAX: usize = 64;
@@ -53,7 +53,9 @@ pub(super) const NAME_LEN_MAX: usize = 64;
 pub(super) fn end<'a>(anchor: &Cursor<'a>, len: usize) -> Result<Option<Cursor<'a>>, More> {
     let mut end = anchor.advanced(len);
     // `id_token_hint` is the only name that goes on behind an anchor.
-    end.eat(b"_hint")?;
+    if !end.eat(b"_hint")? {
+        end.eat(b"hint")?;
+    }
     Ok(if end.peek()?.is_some_and(is_name_byte) { None } else { Some(end) })
 }
 
@@ -63,9 +65,12 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
         if TOKENS.iter().any(|word| ends_with_word(before, word, Boundary::Word)) {
             return Some(Class::Credential);
         }
-        if ends_with_word(text, b"token", Boundary::Whole) || is_token_variable(text) {
+        if ends_with_word(text, b"token", Boundary::Whole) {
             return Some(Class::Token);
         }
+        let word = &text[before.len()..];
+        let joined = before.last().is_some_and(|&last| matches!(last, b'_' | b'-') || is_hump(last, word[0]));
+        return (joined && is_token_of_something(before)).then_some(Class::Token);
     }
     if ends_with_word(text, b"authorization", Boundary::Any) {
         return Some(Class::Authorization);
@@ -81,13 +86,36 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     ends_with_word(text, b"cookie", Boundary::Any).then_some(Class::Cookie)
 }
 
-/// `GITHUB_TOKEN`: an environment variable, but for those that guard forms or turn pages.
-fn is_token_variable(text: &[u8]) -> bool {
-    let start = text.iter().rposition(|byte| !matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_')).map_or(0, |at| at + 1);
-    let Some(prefix) = text[start..].strip_suffix(b"_TOKEN") else { return false };
-    let last = prefix.rsplit(|&byte| byte == b'_').next().unwrap_or_default();
-    const OTHER: [&[u8]; 7] = [b"", b"CSRF", b"XSRF", b"NEXT", b"PAGE", b"CONTINUATION", b"SYNC"];
-    !OTHER.contains(&last)
+/// `GITHUB_TOKEN`, `slack_token`, `vaultToken`: a token of something, but for those that guard forms or turn pages.
+fn is_token_of_something(before: &[u8]) -> bool {
+    const OTHER: [&[u8]; 16] = [
+        b"csrf",
+        b"xsrf",
+        b"authenticity",
+        b"verification",
+        b"next",
+        b"page",
+        b"continuation",
+        b"sync",
+        b"cancel",
+        b"cancellation",
+        b"resume",
+        b"cursor",
+        b"prev",
+        b"previous",
+        b"device",
+        b"push",
+    ];
+    let word = match before {
+        [word @ .., separator] if is_separator(*separator) => word,
+        word => word,
+    };
+    let start = word.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let word = &word[start..];
+    // The last hump of `nextPageToken`.
+    let hump = word.iter().rposition(u8::is_ascii_uppercase).filter(|_| word.iter().any(u8::is_ascii_lowercase));
+    let last = &word[hump.unwrap_or(0)..];
+    word.len() > 1 && !OTHER.iter().any(|other| last.eq_ignore_ascii_case(other))
 }
 
 /// What may stand before a name.

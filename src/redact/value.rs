@@ -122,8 +122,12 @@ impl Grammar {
     }
 
     /// What can follow a token inside a value of this grammar and still belong to it.
-    pub fn rest(self) -> Grammar {
-        if let Grammar::Quoted(_) = self { Grammar::Token } else { self }
+    pub fn rest(self, trust: Trust) -> Grammar {
+        match self {
+            Grammar::Quoted(_) => Grammar::Token,
+            Grammar::Whole if trust != Trust::Member => Grammar::Token,
+            grammar => grammar,
+        }
     }
 }
 
@@ -154,12 +158,14 @@ pub(super) struct Sample {
     len: usize,
     /// Whether that is all of it.
     whole: bool,
+    /// It is neither in quotes nor in a header.
+    param: bool,
 }
 
 impl Sample {
     /// Reads the beginning of the value at `at`. A marker ends it.
     pub fn read(at: &Cursor<'_>, grammar: Grammar, template: &Template) -> Result<Self, More> {
-        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false };
+        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false, param: grammar == Grammar::Param };
         let mut cursor = *at;
         let mut digits = true;
         while sample.len < SAMPLE_LEN {
@@ -206,29 +212,40 @@ impl Sample {
         match trust {
             Trust::Member => true,
             // A count or a flag.
-            Trust::Named => shape != Shape::Number || text.len() >= NAMED_DIGITS_MIN,
+            Trust::Named if shape == Shape::Number => text.len() >= NAMED_DIGITS_MIN,
+            // `access_token=self.access_token` in a traceback.
+            Trust::Named => !(self.param && shape == Shape::Word && text.contains(&b'.')),
             Trust::Scheme => match shape {
                 Shape::Word => false,
                 Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
                 Shape::Random => text.len() >= SCHEME_LEN_MIN,
             },
             Trust::Random => shape == Shape::Random && text.len() >= SCHEME_LEN_MIN,
-            Trust::Code => shape == Shape::Random && text.len() >= CODE_LEN_MIN && !text.starts_with(b"0x"),
+            Trust::Code => {
+                shape == Shape::Random && text.len() >= CODE_LEN_MIN && !text.starts_with(b"0x") && !is_error_code(text)
+            }
         }
     }
+}
+
+/// `AADSTS50058`, `SUMMER2023`
+fn is_error_code(text: &[u8]) -> bool {
+    let letters = text.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    letters > 0 && text[letters..].iter().all(u8::is_ascii_digit)
 }
 
 /// `<token>`, `$TOKEN`, `${…}`, `{{ … }}`, `[REDACTED]`: what stands for a value in templates.
 fn is_template(text: &[u8]) -> bool {
     match text {
-        [b'<', inner @ .., b'>'] | [b'[', inner @ .., b']'] | [b'{', inner @ .., b'}'] => {
-            inner.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_-. {}".contains(&byte))
-                && inner.split(|byte| b" {}".contains(byte)).all(|piece| shape(piece) != Shape::Random)
+        // The closing one may not belong to the value's grammar.
+        [b'<' | b'[' | b'{', inner @ ..] => {
+            inner.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"_-.: {}>]".contains(&byte))
+                && inner.split(|byte| b" {}>]".contains(byte)).all(|piece| shape(piece) != Shape::Random)
         }
         [b'$', rest @ ..] => {
             rest.starts_with(b"{")
                 || rest.starts_with(b"(")
-                || rest.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+                || rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         }
         [b'%', ..] => text.len() <= 3,
         _ => false,

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::names::{self, Class};
 use super::scan::{Output, Scan, Window};
 use super::value::{Grammar, Quote};
-use super::{CleanBlock, Counts, Fingerprint, Kind, Redaction};
+use super::{Carry, CleanBlock, Counts, Fingerprint, Kind, Redaction};
 use std::ops::Range;
 
 /// The name of a member whose value is, or may be, a credential.
@@ -18,7 +18,8 @@ pub(crate) struct Member {
 impl Member {
     /// The name as the element before its value, as headers are written too: `["Authorization", "…"]`.
     pub fn beside(self) -> Option<Self> {
-        matches!(self.class, Class::Authorization | Class::Cookie).then_some(Self { beside: true, ..self })
+        matches!(self.class, Class::Authorization | Class::Cookie | Class::Credential)
+            .then_some(Self { beside: true, ..self })
     }
 }
 
@@ -66,6 +67,15 @@ impl Redaction {
         self.scan(Scan::new(0), text, found);
     }
 
+    /// Finds the credentials of a line behind a line that left something open, and gives what this one leaves open.
+    pub(crate) fn scan_line(&self, text: &[u8], before: Carry, found: &mut Vec<Replacement>) -> Carry {
+        let mut scan = Scan::new(0);
+        scan.resume(before);
+        self.run(&mut scan, text, found);
+        scan.end_record();
+        scan.carry()
+    }
+
     /// Finds the credentials of a text that is the value of a member.
     pub(crate) fn scan_member(&self, member: Member, text: &[u8], found: &mut Vec<Replacement>) {
         self.scan(Scan::of_member(member.class, member.beside), text, found);
@@ -83,6 +93,10 @@ impl Redaction {
     }
 
     fn scan(&self, mut scan: Scan, text: &[u8], found: &mut Vec<Replacement>) {
+        self.run(&mut scan, text, found);
+    }
+
+    fn run(&self, scan: &mut Scan, text: &[u8], found: &mut Vec<Replacement>) {
         let mut out = Output::default();
         scan.run(&self.shared(), Window { bytes: text, base: 0, end: true }, &mut out);
         found.extend(out.findings.iter().map(Replacement::new));

@@ -24,6 +24,9 @@ const NUMBER_LEN_MAX: usize = 20;
 const PAIRS_JUDGED: usize = 7;
 
 pub(super) fn shape(text: &[u8]) -> Shape {
+    if is_date(text) {
+        return Shape::Word;
+    }
     if is_padded_base64(text) {
         return Shape::Random;
     }
@@ -67,6 +70,13 @@ fn is_plain_word(letters: &[u8]) -> bool {
     let mut pairs = Pairs::default();
     pairs.add(letters);
     letters.len() <= WORD_LEN_MAX * humps && !pairs.are_random()
+}
+
+/// `2024-01-31`, with or without a time.
+fn is_date(text: &[u8]) -> bool {
+    let digits =
+        |range: std::ops::Range<usize>| text.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    text.len() <= 35 && digits(0..4) && digits(5..7) && digits(8..10) && text[4] == b'-' && text[7] == b'-'
 }
 
 /// `aB` of `camelBack`.
@@ -155,27 +165,77 @@ fn is_numbered_word(letters: &[u8], digits: &[u8]) -> bool {
     common || (digits.len() <= 2 && letters.len() <= WORD_LEN_MAX && is_plain_word(letters))
 }
 
-/// Whether a whole value only stands where a credential would: `null`, `***`, `xxxx`, `REDACTED` and their like.
+/// Whether a whole value only stands where a credential would, or says something of one: `null`, `***`, `xxxx`,
+/// `**REDACTED**`, `expired` and their like.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    const WORDS: [&[u8]; 16] = [
+    const WORDS: [&[u8]; 54] = [
         b"null",
         b"none",
         b"nil",
         b"undefined",
         b"true",
         b"false",
+        b"nan",
+        b"empty",
+        b"na",
+        b"n/a",
+        b"string",
         b"redacted",
         b"masked",
         b"hidden",
         b"filtered",
         b"removed",
+        b"omitted",
+        b"protected",
+        b"secure",
+        b"sensitive",
+        b"deleted",
         b"token",
-        b"string",
-        b"secret-redacted",
-        b"nan",
-        b"empty",
+        b"access_token",
+        b"accesstoken",
+        b"header",
+        b"scheme",
+        b"prefix",
+        b"yes",
+        b"no",
+        b"ok",
+        b"on",
+        b"off",
+        b"set",
+        b"unset",
+        b"present",
+        b"absent",
+        b"missing",
+        b"found",
+        b"valid",
+        b"invalid",
+        b"opaque",
+        b"expired",
+        b"enabled",
+        b"disabled",
+        b"required",
+        b"optional",
+        b"allow",
+        b"allowed",
+        b"deny",
+        b"denied",
+        b"revoked",
+        b"unknown",
+        b"bearer",
+        b"basic",
     ];
-    if WORDS.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+    let mut text = value;
+    while let [first, rest @ ..] = text
+        && !first.is_ascii_alphanumeric()
+    {
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && !last.is_ascii_alphanumeric()
+    {
+        text = rest;
+    }
+    if WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
         return true;
     }
     match value {

@@ -3,7 +3,7 @@
 
 mod walk;
 
-use crate::redact::{CleanBlock, Counts, Redaction, Replacement};
+use crate::redact::{Carry, CleanBlock, Counts, Redaction, Replacement};
 use memchr::memchr;
 use serde::de::IgnoredAny;
 
@@ -11,6 +11,8 @@ use serde::de::IgnoredAny;
 pub(super) struct JsonRedactor {
     redaction: Redaction,
     counts: Counts,
+    /// What the last record left open, if that was no JSON.
+    carry: Carry,
 }
 
 /// How deep JSON may lie in strings of JSON.
@@ -18,15 +20,16 @@ const DEPTH_MAX: u8 = 3;
 
 impl JsonRedactor {
     pub fn new(redaction: &Redaction) -> Self {
-        Self { redaction: redaction.clone(), counts: Counts::default() }
+        Self { redaction: redaction.clone(), counts: Counts::default(), carry: Carry::None }
     }
 
     /// Appends the clean form of one record (without what frames it) and says whether it is JSON. A record with nothing
     /// in it to look at is not parsed: it counts as JSON if it begins and ends like an object or array.
     pub fn record(&mut self, record: &[u8], out: &mut CleanBlock) -> bool {
         let mut found = Vec::new();
-        let is_json = if self.needs_work(record) {
-            find(&self.redaction, record, DEPTH_MAX, &mut found)
+        let carry = std::mem::take(&mut self.carry);
+        let is_json = if carry != Carry::None || self.needs_work(record) {
+            find(&self.redaction, record, DEPTH_MAX, carry, &mut self.carry, &mut found)
         } else {
             matches!(record.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']']) || is_strict(record)
         };
@@ -37,6 +40,16 @@ impl JsonRedactor {
     /// Findings since the start of the stream.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// The state that the last record left open.
+    pub fn carry(&self) -> Carry {
+        self.carry
+    }
+
+    /// Goes on where a checkpoint stopped.
+    pub fn resume(&mut self, carry: Carry) {
+        self.carry = carry;
     }
 
     fn needs_work(&self, record: &[u8]) -> bool {
@@ -62,12 +75,19 @@ fn is_strict(text: &[u8]) -> bool {
 }
 
 /// Finds the credentials of a JSON text and says whether a strict parser takes it. What it refuses gets the same scan,
-/// and is scanned as plain text besides.
-fn find(redaction: &Redaction, text: &[u8], depth: u8, found: &mut Vec<Replacement>) -> bool {
+/// and is scanned as plain text besides, behind what the text before it left open.
+fn find(
+    redaction: &Redaction,
+    text: &[u8],
+    depth: u8,
+    before: Carry,
+    after: &mut Carry,
+    found: &mut Vec<Replacement>,
+) -> bool {
     walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
     if !is_json {
-        redaction.scan_text(text, found);
+        *after = redaction.scan_line(text, before, found);
         merge(found);
     }
     is_json

@@ -1,7 +1,7 @@
 //! Walking over a JSON text string by string, without asking it to be valid.
 
 use super::{find, has_hiding_escape, merge};
-use crate::redact::{Member, Redaction, Replacement};
+use crate::redact::{Carry, Member, Redaction, Replacement};
 use memchr::memchr3;
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ struct Context {
     name: Option<Member>,
     /// The name holds for all elements of the array that is open.
     array: bool,
+    /// The next value belongs to a key that does not say that it is a name.
+    value: bool,
 }
 
 /// Appends the credentials in the strings and named numbers of `text`, in order.
@@ -99,12 +101,14 @@ fn on_string(
         // `"name": "Authorization", "value": "…"`: the value belongs to the name before it.
         let is_value = decoded.text.eq_ignore_ascii_case(b"value");
         let member = context.name.filter(|_| is_value).or_else(|| redaction.member(&decoded.text));
-        return Context { member, ..Context::default() };
+        let names: [&[u8]; 6] = [b"name", b"key", b"header", b"headername", b"field", b"k"];
+        let value = !names.iter().any(|name| decoded.text.eq_ignore_ascii_case(name));
+        return Context { member, value, ..Context::default() };
     }
     if context.array {
         return context;
     }
-    Context { name: redaction.member(&decoded.text), ..Context::default() }
+    Context { name: redaction.member(&decoded.text).filter(|_| !context.value), ..Context::default() }
 }
 
 fn value(redaction: &Redaction, text: &[u8], member: Option<Member>, depth: u8, found: &mut Vec<Replacement>) {
@@ -114,13 +118,13 @@ fn value(redaction: &Redaction, text: &[u8], member: Option<Member>, depth: u8, 
         Some(member) => redaction.scan_member(member, text, found),
         None if depth > 1 && nested => {
             let mut inner = Vec::new();
-            find(redaction, text, depth - 1, &mut inner);
+            find(redaction, text, depth - 1, Carry::None, &mut Carry::None, &mut inner);
             found.extend(inner);
         }
         None => redaction.scan_text(text, found),
     }
     if member.is_some() && found.len() == before && depth > 1 && nested {
-        find(redaction, text, depth - 1, found);
+        find(redaction, text, depth - 1, Carry::None, &mut Carry::None, found);
     }
     let mut mine = found.split_off(before);
     merge(&mut mine);

@@ -44,6 +44,10 @@ impl Scan {
         if let Some((position, carry)) = self.fold
             && window.index(position.max(self.search)) == at
         {
+            if cursor.rest().is_empty() {
+                // The record ends here, whether the window says so or not: the next one decides.
+                return Err(More);
+            }
             // RFC 9112 §5.2: a line that begins with a blank continues the header.
             let folded = position >= self.search && cursor.skip_blanks(LOOKBACK_LEN)? > 0;
             self.fold = None;
@@ -141,12 +145,12 @@ impl Scan {
         let Place { at, grammar, trust, kind, requote } = place;
         let cursor = self.at(window, at);
         if let Some(len) = marker_len(&cursor, &shared.template)? {
-            return Ok(Decision::Marker { end: at + len, grammar: grammar.rest(), kind });
+            return Ok(Decision::Marker { end: at + len, grammar: grammar.rest(trust), kind });
         }
         if let Some(b'e') = cursor.peek()?
             && let Some(header) = jose::head(&cursor, &mut self.memo)?
         {
-            return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar.rest())) });
+            return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar.rest(trust))) });
         }
         if !Sample::read(&cursor, grammar, &shared.template)?.is_credential(trust) {
             return Ok(Decision::Nothing);
