@@ -194,8 +194,10 @@ fn framed(framing: Framing, text: &[u8]) -> Vec<u8> {
             .split(|&byte| byte == b'\n')
             .flat_map(|line| [&(line.len() as u32).to_be_bytes()[..], line].concat())
             .collect(),
+        // RFC 6587 §3.4.1: no length is 0.
         Framing::OctetCounting => text
             .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
             .flat_map(|line| [format!("{} ", line.len()).as_bytes(), line].concat())
             .collect(),
     }
