@@ -34,7 +34,7 @@ pub(super) const MAX_CONNECTIONS: Whole =
 pub(super) const BUFFER_BYTES: Whole =
     Whole { key: "buffer_bytes", unit: "bytes", default: 4 << 20, min: 64 << 10, max: 1 << 30 };
 pub(super) const RESEND_BYTES: Whole =
-    Whole { key: "resend_bytes", unit: "bytes", default: 256 << 10, min: 0, max: 1 << 30 };
+    Whole { key: "resend_bytes", unit: "bytes", default: 8 << 20, min: 0, max: 1 << 30 };
 
 pub(super) const SHUTDOWN_GRACE: Seconds = Seconds { key: "shutdown_grace_secs", default: 10.0, min: 0.0, max: 3600.0 };
 pub(super) const GLOB_INTERVAL: Seconds = Seconds { key: "glob_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
