@@ -20,6 +20,7 @@ struct Run {
     /// The first bytes of the output.
     output: Vec<u8>,
     memory_max: u64,
+    /// Time on a processor: what else the machine does is not the program's.
     time: Duration,
 }
 
@@ -35,7 +36,6 @@ fn filter(head: &[u8], piece: &[u8], len: usize, tail: &[u8]) -> Run {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let begin = Instant::now();
     let mut stdout = child.stdout.take().expect("a pipe");
     let reader = std::thread::spawn(move || {
         let (mut output, mut output_len, mut buffer) = (Vec::new(), 0, vec![0; 1 << 16]);
@@ -50,8 +50,11 @@ fn filter(head: &[u8], piece: &[u8], len: usize, tail: &[u8]) -> Run {
     });
     let memory_max = write(&mut child, head, piece, len, tail);
     let (output, output_len) = reader.join().expect("the reader ends");
+    // Until it is waited for, the system keeps its account.
+    wait_until(|| state(&child).0 == "Z");
+    let time = state(&child).1;
     assert!(child.wait().expect("the program ends").success());
-    Run { output_len, output, memory_max, time: begin.elapsed() }
+    Run { output_len, output, memory_max, time }
 }
 
 /// Writes the input and says how much memory the program used at most while it came.
@@ -67,9 +70,30 @@ fn write(child: &mut Child, head: &[u8], piece: &[u8], len: usize, tail: &[u8]) 
         left -= part.len();
     }
     stdin.write_all(tail).expect("the program reads");
+    // A pipe holds much that is not read yet: only when it is empty and the program waits for more, all has been seen.
+    wait_until(|| rustix::io::ioctl_fionread(&stdin).expect("a pipe") == 0 && state(child).0 == "S");
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the program still runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a high water mark");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !condition() {
+        assert!(Instant::now() < deadline, "the program does not get on");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether the program runs, sleeps or has ended, and its time on a processor (proc(5), `/proc/PID/stat`).
+fn state(child: &Child) -> (String, Duration) {
+    const TICKS_PER_SEC: u64 = 100;
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("it was not waited for");
+    // The name before may hold blanks.
+    let (_, fields) = stat.rsplit_once(") ").expect("the name is in brackets");
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |field: usize| fields[field].parse::<u64>().expect("a number");
+    (fields[0].to_owned(), Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS_PER_SEC))
 }
 
 const JWT: &[u8] = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";

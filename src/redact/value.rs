@@ -3,6 +3,7 @@
 use super::cursor::{Cursor, More, Unit};
 use super::fingerprint::Digester;
 use super::marker::{Template, marker_len};
+use super::names::{self, Class};
 use super::word::{Shape, is_placeholder, shape};
 
 /// Which characters a value may have, and so where it ends.
@@ -158,21 +159,23 @@ pub(super) struct Sample {
     len: usize,
     /// Whether that is all of it.
     whole: bool,
-    /// It is neither in quotes nor in a header.
-    param: bool,
+    grammar: Grammar,
+    /// It ends at a marker: some of it was replaced already.
+    at_marker: bool,
 }
 
 impl Sample {
     /// Reads the beginning of the value at `at`. A marker ends it.
     pub fn read(at: &Cursor<'_>, grammar: Grammar, template: &Template) -> Result<Self, More> {
-        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false, param: grammar == Grammar::Param };
+        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false, grammar, at_marker: false };
         let mut cursor = *at;
         let mut digits = true;
         while sample.len < SAMPLE_LEN {
             let unit = match grammar.next(&cursor, digits)? {
                 Some(unit) if !is_marker(&cursor, template)? => unit,
-                _ => {
+                unit => {
                     sample.whole = true;
+                    sample.at_marker = unit.is_some();
                     break;
                 }
             };
@@ -202,6 +205,15 @@ impl Sample {
         if text.is_empty() || (self.whole && (is_placeholder(text) || is_template(text))) {
             return false;
         }
+        // What was found inside such a text before was found by its own context, not as part of this value.
+        let weak = !matches!(trust, Trust::Named | Trust::Member);
+        if weak && self.at_marker && matches!(self.grammar, Grammar::Quoted(_) | Grammar::Whole) {
+            return false;
+        }
+        // `token: access_token=…`: the inner name knows better.
+        if trust != Trust::Member && names_a_value(text) {
+            return false;
+        }
         if text.iter().any(|byte| byte.is_ascii_whitespace()) {
             // Only a quoted string has blanks: a sentence is none.
             let mut pieces = text.split(|byte| byte.is_ascii_whitespace()).filter(|piece| !piece.is_empty());
@@ -214,7 +226,7 @@ impl Sample {
             // A count or a flag.
             Trust::Named if shape == Shape::Number => text.len() >= NAMED_DIGITS_MIN,
             // `access_token=self.access_token` in a traceback.
-            Trust::Named => !(self.param && shape == Shape::Word && text.contains(&b'.')),
+            Trust::Named => !(self.grammar == Grammar::Param && shape == Shape::Word && text.contains(&b'.')),
             Trust::Scheme => match shape {
                 Shape::Word => false,
                 Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
@@ -226,6 +238,12 @@ impl Sample {
             }
         }
     }
+}
+
+/// Whether a text is itself a credential's name with a value.
+fn names_a_value(text: &[u8]) -> bool {
+    let name = text.split(|&byte| byte == b'=').next().unwrap_or_default();
+    name.len() < text.len() && matches!(names::classify_text(name, &[]), Some(Class::Credential | Class::Authorization))
 }
 
 /// `AADSTS50058`, `SUMMER2023`

@@ -36,7 +36,11 @@ pub(super) fn walk(redaction: &Redaction, text: &[u8], depth: u8, found: &mut Ve
             b',' if !context.array => {}
             b'-' | b'0'..=b'9' => {
                 let len = text[at..].iter().take_while(|byte| b"+-.0123456789eE".contains(byte)).count();
-                if let Some(member) = context.member {
+                // Digits of a text that is no JSON are no number.
+                let begins = matches!(text[..at].trim_ascii_end().last(), Some(b':' | b'[' | b','));
+                let ends =
+                    matches!(text[at + len..].first(), None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n'));
+                if let Some(member) = context.member.filter(|_| begins && ends) {
                     let before = found.len();
                     redaction.scan_number(member, &text[at..at + len], found);
                     shift(&mut found[before..], at);

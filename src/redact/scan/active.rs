@@ -46,6 +46,8 @@ impl Scan {
         self.cursor += taken as u64;
         self.search = self.cursor;
         if ended {
+            // No decision looks at what was replaced: the next run would see a marker there.
+            self.floor = self.cursor;
             self.rest = active.grammar.map(|grammar| (grammar, Kind::Token));
             active.finish(shared, self.cursor, complete, out);
         } else {

@@ -216,6 +216,7 @@ impl Scan {
             Decision::Marker { end, grammar, kind } => {
                 self.release(window, out, end);
                 self.search = self.cursor;
+                self.floor = self.cursor;
                 self.rest = Some((grammar, kind));
             }
             Decision::Folded { next_line, carry } => {
