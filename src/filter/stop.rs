@@ -158,6 +158,7 @@ mod tests {
     use crate::codec::Codec;
     use crate::filter::{Filter, Input, Output, Totals};
     use crate::redact::{KeyRing, Options, Redaction};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::io::Write;
     use std::process::{Child, Command, Stdio};
 
@@ -238,11 +239,13 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&output).status().unwrap().success());
         let mut child = start("a_stuck_output_ends_with_the_count_of_what_is_lost", &output);
         // A reader that never reads.
-        let reader = std::fs::File::open(&output).unwrap();
+        let _reader = std::fs::File::open(&output).unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // Some of the input stays in the pipe; all that matters is that the output is full.
+        // The output must be full when the signal comes, and more must follow.
         let writer = std::thread::spawn(move || while stdin.write_all(&[b'\n'; 4096]).is_ok() {});
-        wait_until(|| rustix::io::ioctl_fionread(&reader).is_ok_and(|held| held > 0));
+        let full = std::fs::File::options().write(true).open(&output).unwrap();
+        let is_full = || poll(&mut [PollFd::new(&full, PollFlags::OUT)], Some(&Timespec::default()));
+        wait_until(|| is_full() == Ok(0));
         terminate(&child);
         assert_eq!(child.wait().unwrap().code(), Some(75));
         writer.join().unwrap();
