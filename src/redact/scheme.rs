@@ -5,6 +5,7 @@ use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::scan::Carry;
 use super::value::{Grammar, Trust};
+use super::word::{Shape, shape};
 
 /// The authentication scheme of a header's value, read together with what separates it from the credentials.
 pub(super) struct Scheme {
@@ -168,7 +169,7 @@ fn is_auth_param(at: &Cursor<'_>, trust: Trust) -> Result<bool, More> {
     ];
     const NAME_LEN_MAX: usize = 32;
     let mut len = 0;
-    while len < NAME_LEN_MAX && at.peek_at(len)?.is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+    while len < NAME_LEN_MAX && at.peek_at(len)?.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_') {
         len += 1;
     }
     if len == 0 || at.peek_at(len)? != Some(b'=') {
@@ -176,6 +177,8 @@ fn is_auth_param(at: &Cursor<'_>, trust: Trust) -> Result<bool, More> {
     }
     let name = &at.rest()[..len];
     let mut value = at.advanced(len + 1);
-    let field = trust == Trust::Scheme && len > 1 && value.peek()?.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    // Padding stands at the end of a credential (RFC 6750 §2.1), never before more of it.
+    let named = trust == Trust::Scheme && len > 1 && shape(name) == Shape::Word;
+    let field = named && value.peek()?.is_some_and(|byte| byte.is_ascii_alphanumeric());
     Ok(field || NAMES.contains(&name) || quote(&mut value)?.is_some() || eat_encoded_quote(&mut value)?)
 }
