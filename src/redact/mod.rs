@@ -4,6 +4,7 @@
 
 mod anchors;
 mod block;
+mod characters;
 mod context;
 mod cursor;
 mod finding;
