@@ -37,6 +37,11 @@ const LINE_LENS: [u64; 2] = [64, 76];
 /// More colour codes in a row are no colouring.
 const COLOURS_MAX: usize = 4;
 
+/// Whether an encoder would break its line behind so many characters.
+pub(super) fn is_full_line(column: u64) -> bool {
+    LINE_LENS.contains(&column)
+}
+
 /// A position in a token.
 #[derive(Clone, Copy)]
 pub(super) struct Characters<'a> {
@@ -96,11 +101,20 @@ impl<'a> Characters<'a> {
     /// The length of the line break of an encoder that comes next.
     fn line_break(&self, at: &Cursor<'_>) -> Result<Option<usize>, More> {
         match at.peek()? {
-            Some(b'\\') if self.goes_on && LINE_LENS.contains(&self.column) => escaped_line_break(at),
+            Some(b'\\') if self.goes_on && is_full_line(self.column) => escaped_line_break(at),
+            Some(b'\r') if at.is_decoded && self.goes_on && is_full_line(self.column) => {
+                Ok((at.peek_at(1)? == Some(b'\n')).then_some(2))
+            }
+            Some(b'\n') if at.is_decoded && self.goes_on && is_full_line(self.column) => Ok(Some(1)),
             Some(b'=') if self.goes_on && self.soft_breaks => {
-                let carriage_return = at.peek_at(1)? == Some(b'\r');
-                let len = 1 + usize::from(carriage_return);
-                Ok((at.peek_at(len)? == Some(b'\n')).then_some(len + 1))
+                let after = at.advanced(1);
+                if after.peek()? == Some(b'\\') {
+                    return Ok(escaped_line_break(&after)?.map(|len| len + 1));
+                }
+                // Between lines of a log it is the next line's decision.
+                let carriage_return = usize::from(after.peek()? == Some(b'\r'));
+                let found = at.is_decoded && after.peek_at(carriage_return)? == Some(b'\n');
+                Ok(found.then_some(carriage_return + 2))
             }
             _ => Ok(None),
         }

@@ -20,6 +20,8 @@ pub(super) struct Cursor<'a> {
     floor: usize,
     /// Whether the record ends where `bytes` ends.
     end: bool,
+    /// The text comes out of a string, so that its newlines are escapes: an encoder's line breaks may be among them.
+    pub is_decoded: bool,
 }
 
 /// One character, as it stands or in a transport encoding.
@@ -32,7 +34,7 @@ pub(super) struct Unit {
 
 impl<'a> Cursor<'a> {
     pub fn new(bytes: &'a [u8], at: usize, floor: usize, end: bool) -> Self {
-        Self { bytes, at, floor, end }
+        Self { bytes, at, floor, end, is_decoded: false }
     }
 
     /// The next byte, `None` at the end of the record.
@@ -82,6 +84,16 @@ impl<'a> Cursor<'a> {
             match self.peek_at(ahead)? {
                 Some(byte) if byte.to_ascii_lowercase() == expected => {}
                 _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether `literal` comes next.
+    pub fn starts_with(&self, literal: &[u8]) -> Result<bool, More> {
+        for (ahead, &expected) in literal.iter().enumerate() {
+            if self.peek_at(ahead)? != Some(expected) {
+                return Ok(false);
             }
         }
         Ok(true)

@@ -18,7 +18,9 @@ mod redaction;
 mod redactor;
 mod scan;
 mod scheme;
+mod session;
 mod value;
+mod view;
 mod whole;
 mod word;
 
