@@ -91,6 +91,16 @@ impl<'a> Characters<'a> {
         self.cursor
     }
 
+    /// Steps over the characters that stand as they are, at most `limit` of them.
+    pub fn plain_run(&mut self, limit: usize) -> &'a [u8] {
+        let rest = self.cursor.rest();
+        let rest = &rest[..rest.len().min(limit)];
+        let len = rest.iter().position(|&byte| !is_base64(byte)).unwrap_or(rest.len());
+        self.cursor.at += len;
+        self.column += len as u64;
+        &rest[..len]
+    }
+
     /// The next character, stepped over; `None` where no character of a token can follow, and then nothing is stepped over
     /// that matters.
     pub fn next(&mut self) -> Result<Option<u8>, More> {

@@ -50,8 +50,8 @@ pub(super) struct Object {
 
 /// Reads the members of the object that a base64 text begins with.
 pub(super) fn read_object(text: Text<'_>) -> Result<Object, More> {
-    /// Most headers are shorter; of a longer text more is decoded when that is seen to be needed.
-    const FIRST_LEN: usize = 512;
+    /// Many headers are shorter; of a longer text more is decoded when that is seen to be needed.
+    const FIRST_LEN: usize = 128;
     let mut object = Object { seen: Seen::default(), whole: false, is_glued: false, is_open: false };
     if !begins_object(text)? {
         return Ok(object);

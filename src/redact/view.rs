@@ -75,6 +75,13 @@ impl View {
                 cut = true;
                 break;
             }
+            let plain = characters.plain_run(VIEW_LEN_MAX - (characters.at() - at.at));
+            if !plain.is_empty() {
+                slashes.extend(memchr::memchr_iter(b'/', plain).map(|slash| (read.len() + slash, end + slash)));
+                read.extend_from_slice(plain);
+                end = characters.at();
+                continue;
+            }
             let mut next = characters;
             match next.next()? {
                 Some(byte) if is_base64(byte) => {
