@@ -167,12 +167,10 @@ fn quoted(at: &Cursor<'_>) -> Result<Option<Unit>, More> {
     if at.peek()? != Some(b'=') {
         return Ok(None);
     }
-    let byte = match (at.peek_at(1)?, at.peek_at(2)?) {
-        (Some(b'2'), Some(b'D')) => b'-',
-        (Some(b'2'), Some(b'E')) => b'.',
-        (Some(b'3'), Some(b'D')) => b'=',
-        (Some(b'5'), Some(b'F')) => b'_',
-        _ => return Ok(None),
-    };
-    Ok(Some(Unit { byte, len: 3 }))
+    for (code, byte) in [(b"=2D", b'-'), (b"=2E", b'.'), (b"=3D", b'='), (b"=5F", b'_')] {
+        if at.starts_with(code)? {
+            return Ok(Some(Unit { byte, len: code.len() }));
+        }
+    }
+    Ok(None)
 }

@@ -124,7 +124,9 @@ impl View {
         let separator = at.peek_at(2)?;
         let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
         let mut cursor = *at;
-        while let (Some(high), Some(low)) = (hex_digit(cursor.peek()?), hex_digit(cursor.peek_at(1)?)) {
+        while let Some(high) = hex_digit(cursor.peek()?)
+            && let Some(low) = hex_digit(cursor.peek_at(1)?)
+        {
             view.text.push(high << 4 | low);
             view.end = cursor.at + 2;
             if view.end - view.start >= VIEW_LEN_MAX {
