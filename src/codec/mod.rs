@@ -12,5 +12,5 @@ mod tests;
 
 pub use encoder::Encoder;
 pub use framing::{Framing, FramingError};
-pub(crate) use runtime::RUNTIME_LINE_BYTES;
+pub(crate) use runtime::{RUNTIME_LINE_BYTES, last_whole_record};
 pub use stream::{Codec, Decoding, RecordStream, StreamStats};

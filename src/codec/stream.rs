@@ -92,12 +92,8 @@ impl RecordStream {
             Release::at_once(delimiter)
         };
         let json = (codec == Codec::Json).then(|| JsonRecords::new(redaction, max_record_bytes));
-        let runtime = match codec {
-            Codec::Text | Codec::Json => None,
-            Codec::Cri => Some(Runtime::Cri),
-            Codec::Docker => Some(Runtime::Docker),
-        };
-        let runtime = runtime.map(|runtime| Box::new(RuntimeRecords::new(redaction, runtime, max_record_bytes)));
+        let runtime =
+            Runtime::of(codec).map(|runtime| Box::new(RuntimeRecords::new(redaction, runtime, max_record_bytes)));
         Self {
             delimiter,
             framer: Framer::new(framing),

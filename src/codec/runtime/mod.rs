@@ -5,8 +5,8 @@ mod cri;
 mod docker;
 mod rest;
 
-use super::json;
 use super::release::{KEPT_BYTES_MAX, Release};
+use super::{Codec, json};
 use crate::redact::{Carry, CleanBlock, Counts, Redaction, Replacement};
 use rest::Rest;
 use std::collections::VecDeque;
@@ -25,6 +25,45 @@ pub(super) enum Runtime {
     Cri,
     /// Docker's `json-file` driver.
     Docker,
+}
+
+impl Runtime {
+    /// The runtime whose lines a codec reads.
+    pub fn of(codec: Codec) -> Option<Self> {
+        match codec {
+            Codec::Text | Codec::Json => None,
+            Codec::Cri => Some(Runtime::Cri),
+            Codec::Docker => Some(Runtime::Docker),
+        }
+    }
+
+    fn line(self, text: &[u8]) -> Option<Line> {
+        match self {
+            Runtime::Cri => cri::line(text),
+            Runtime::Docker => docker::line(text),
+        }
+    }
+
+    /// Whether a channel's text comes as the contents of JSON strings.
+    fn has_strings(self, channel: Channel) -> bool {
+        self == Runtime::Docker && channel != Channel::Foreign
+    }
+}
+
+/// The last place in some lines behind which no text goes on that began before.
+pub(crate) fn last_whole_record(codec: Codec, lines: &[u8]) -> Option<usize> {
+    let runtime = Runtime::of(codec)?;
+    let (mut is_open, mut at, mut last) = ([false; 3], 0, None);
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        at += line.len();
+        if let Some(line) = runtime.line(line.strip_suffix(b"\n").unwrap_or(line)) {
+            is_open[line.channel as usize] = line.is_partial;
+        }
+        if is_open == [false; 3] {
+            last = Some(at);
+        }
+    }
+    last
 }
 
 /// Whose text a line carries. Each is a text of its own.
@@ -141,10 +180,7 @@ impl RuntimeRecords {
             return release.end(out, has_delimiter);
         }
         let text = std::mem::take(&mut self.line);
-        let line = match self.runtime {
-            Runtime::Cri => cri::line(&text),
-            Runtime::Docker => docker::line(&text),
-        };
+        let line = self.runtime.line(&text);
         self.foreign_records += u64::from(line.is_none() && !text.is_empty());
         let Line { channel, is_partial, content } =
             line.unwrap_or(Line { channel: Channel::Foreign, is_partial: false, content: 0..text.len() });
@@ -355,13 +391,6 @@ impl Open {
             self.carry = rest.redactor.carry();
             counts.add(rest.redactor.counts());
         }
-    }
-}
-
-impl Runtime {
-    /// Whether a channel's text comes as the contents of JSON strings.
-    fn has_strings(self, channel: Channel) -> bool {
-        self == Runtime::Docker && channel != Channel::Foreign
     }
 }
 
