@@ -120,7 +120,7 @@ fn json_record(redaction: &Redaction, record: &[u8], piece: usize) -> Vec<u8> {
 fn inside_json_the_same_credentials_get_the_same_markers() {
     let redaction = redaction();
     let mut failures = Vec::new();
-    for case in corpus() {
+    for case in corpus().into_iter().filter(|case| !case.lines) {
         let Ok(text) = std::str::from_utf8(&case.input) else { continue };
         let expected = whole(&redaction, &case.input);
         let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();

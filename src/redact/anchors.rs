@@ -1,5 +1,7 @@
 //! The anchor pass: rare literal fragments, at least one of which stands in every covered form.
 
+use super::cursor::{Cursor, More};
+use super::view::Encoding;
 use aho_corasick::{AhoCorasick, Input, packed};
 use std::ops::Range;
 
@@ -16,6 +18,13 @@ pub(super) enum Anchor {
     Name,
     /// `ookie` of `Cookie` and `Set-Cookie`.
     Cookie,
+    /// Something of a credential in an encoding.
+    Encoded(Encoding),
+    /// `":"` or `":1` in base64, whose group of four characters begins so many characters before: it may be the rest of a
+    /// token whose beginning is gone.
+    Tail { back: usize },
+    /// A session of Flask or Django that is compressed: a dot stands before it.
+    Compressed,
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
@@ -61,10 +70,50 @@ const ANCHORS: [(&[u8], Anchor); 37] = [
     (b"OOKIE", Anchor::Cookie),
 ];
 
+/// What credentials in encodings hold. They are searched for in a pass of their own: one search for all would be slower
+/// than two.
+const ENCODED: [(&[u8], Anchor); 29] = [
+    // base64 of `eyJ` and of `earer`, at each of the three places in a group.
+    (b"ZXlK", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"V5S", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"leU", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+    (b"ZWFyZX", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"VhcmVy", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"lYXJlc", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+    // `[{"`
+    (b"W3si", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    // `eyJ` and `earer` in hexadecimal digits.
+    (b"65794", Anchor::Encoded(Encoding::Hex)),
+    (b"6561726", Anchor::Encoded(Encoding::Hex)),
+    (b"65 79", Anchor::Encoded(Encoding::SpacedHex)),
+    (b"65:79", Anchor::Encoded(Encoding::SpacedHex)),
+    // The letter that every name, every scheme and every JOSE header has.
+    (b"%65", Anchor::Encoded(Encoding::Escaped)),
+    (b"%2565", Anchor::Encoded(Encoding::Escaped)),
+    (b"\\u0065", Anchor::Encoded(Encoding::Escaped)),
+    (b"\\x65", Anchor::Encoded(Encoding::Escaped)),
+    (b"&#101;", Anchor::Encoded(Encoding::Escaped)),
+    (b"&#x65;", Anchor::Encoded(Encoding::Escaped)),
+    (b"&#X65;", Anchor::Encoded(Encoding::Escaped)),
+    (b"e\0y\0", Anchor::Encoded(Encoding::Utf16)),
+    (b"\0e\0", Anchor::Encoded(Encoding::Utf16)),
+    (b"Ijo", Anchor::Tail { back: 0 }),
+    (b"I6I", Anchor::Tail { back: 2 }),
+    (b"I6M", Anchor::Tail { back: 2 }),
+    (b"iOi", Anchor::Tail { back: 3 }),
+    (b"iOj", Anchor::Tail { back: 3 }),
+    (b"eJw", Anchor::Compressed),
+    (b"eJx", Anchor::Compressed),
+    (b"eJy", Anchor::Compressed),
+    (b"eJz", Anchor::Compressed),
+];
+const ENCODED_LEN_MAX: usize = 7;
+
 /// Finds anchors, leftmost first.
 #[derive(Debug)]
 pub(super) struct Anchors {
-    searcher: Searcher,
+    plain: Searcher,
+    encoded: Searcher,
     /// Names that the user added; a pass of its own, so that nobody else pays for it.
     extra: Option<AhoCorasick>,
 }
@@ -76,14 +125,29 @@ enum Searcher {
     Automaton(AhoCorasick),
 }
 
-impl Anchors {
-    pub fn new(extra_fields: &[String]) -> Result<Self, String> {
-        let literals = ANCHORS.iter().map(|(literal, _)| literal);
-        let packed = packed::Config::new().builder().extend(literals.clone()).build();
-        let searcher = match packed {
+impl Searcher {
+    fn new(anchors: &[(&[u8], Anchor)]) -> Result<Self, String> {
+        let literals = anchors.iter().map(|(literal, _)| literal);
+        // The limits guess at when another search is faster; here they are measured.
+        let packed = packed::Config::new().heuristic_pattern_limits(false).builder().extend(literals.clone()).build();
+        Ok(match packed {
             Some(searcher) => Searcher::Packed(searcher),
             None => Searcher::Automaton(AhoCorasick::new(literals).map_err(|error| error.to_string())?),
-        };
+        })
+    }
+
+    #[inline]
+    fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, usize)> {
+        let found = match self {
+            Searcher::Packed(searcher) => searcher.find_in(bytes, span.into()),
+            Searcher::Automaton(searcher) => searcher.find(Input::new(bytes).span(span)),
+        }?;
+        Some((found.range(), found.pattern().as_usize()))
+    }
+}
+
+impl Anchors {
+    pub fn new(extra_fields: &[String]) -> Result<Self, String> {
         let spellings: Vec<String> = extra_fields.iter().flat_map(|name| spellings(name)).collect();
         let extra = match spellings.is_empty() {
             true => None,
@@ -94,18 +158,23 @@ impl Anchors {
                     .map_err(|error| format!("extra_fields: {error}"))?,
             ),
         };
-        Ok(Self { searcher, extra })
+        Ok(Self { plain: Searcher::new(&ANCHORS)?, encoded: Searcher::new(&ENCODED)?, extra })
     }
 
-    /// The first anchor in `bytes[span]`.
+    /// The first anchor in `bytes[span]`. Where two begin at one place, one without an encoding comes first.
     #[inline]
     pub fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, Anchor)> {
         let mut span = span;
-        let found = match &self.searcher {
-            Searcher::Packed(searcher) => searcher.find_in(bytes, span.clone().into()),
-            Searcher::Automaton(searcher) => searcher.find(Input::new(bytes).span(span.clone())),
-        };
-        let found = found.map(|found| (found.range(), ANCHORS[found.pattern().as_usize()].1));
+        let mut found = self.plain.find(bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
+        // Nothing behind what was found is looked for: it would be looked for again.
+        if let Some((range, _)) = &found {
+            span.end = span.end.min(range.start + ENCODED_LEN_MAX - 1);
+        }
+        if let Some((range, index)) = self.encoded.find(bytes, span.clone())
+            && found.as_ref().is_none_or(|(plain, _)| range.start < plain.start)
+        {
+            found = Some((range, ENCODED[index].1));
+        }
         let Some(extra) = &self.extra else { return found };
         if let Some((range, _)) = &found {
             span.end = range.start;
@@ -114,9 +183,25 @@ impl Anchors {
         before.or(found)
     }
 
+    /// The encoding that gives itself away at the first byte: base64 of an object among them.
+    pub fn encoding(&self, at: &Cursor<'_>) -> Result<Option<Encoding>, More> {
+        for (literal, anchor) in ANCHORS.iter().chain(&ENCODED) {
+            let encoding = match anchor {
+                Anchor::Jose => Encoding::Base64 { back: 0 },
+                Anchor::Encoded(encoding @ Encoding::Base64 { back: 0 }) => *encoding,
+                Anchor::Encoded(encoding @ (Encoding::Hex | Encoding::Escaped)) => *encoding,
+                _ => continue,
+            };
+            if at.starts_with(literal)? {
+                return Ok(Some(encoding));
+            }
+        }
+        Ok(None)
+    }
+
     /// How many of the last bytes could be the beginning of an anchor that goes on in the bytes to come.
     pub fn partial_len(&self, bytes: &[u8]) -> usize {
-        let literals = ANCHORS.iter().map(|(literal, _)| *literal);
+        let literals = ANCHORS.iter().chain(&ENCODED).map(|(literal, _)| *literal);
         literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0)
     }
 }

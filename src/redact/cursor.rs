@@ -20,6 +20,8 @@ pub(super) struct Cursor<'a> {
     floor: usize,
     /// Whether the record ends where `bytes` ends.
     end: bool,
+    /// The text comes out of a string, so that its newlines are escapes: an encoder's line breaks may be among them.
+    pub is_decoded: bool,
 }
 
 /// One character, as it stands or in a transport encoding.
@@ -32,7 +34,7 @@ pub(super) struct Unit {
 
 impl<'a> Cursor<'a> {
     pub fn new(bytes: &'a [u8], at: usize, floor: usize, end: bool) -> Self {
-        Self { bytes, at, floor, end }
+        Self { bytes, at, floor, end, is_decoded: false }
     }
 
     /// The next byte, `None` at the end of the record.
@@ -87,6 +89,16 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
+    /// Whether `literal` comes next.
+    pub fn starts_with(&self, literal: &[u8]) -> Result<bool, More> {
+        for (ahead, &expected) in literal.iter().enumerate() {
+            if self.peek_at(ahead)? != Some(expected) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Steps over `literal` if it comes next.
     pub fn eat(&mut self, literal: &[u8]) -> Result<bool, More> {
         let found = self.starts_with_ignore_case(literal)?;
@@ -113,7 +125,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over one `ESC [ … m`.
-    fn skip_colour(&mut self) -> Result<bool, More> {
+    pub fn skip_colour(&mut self) -> Result<bool, More> {
         if self.peek_at(1)? != Some(b'[') {
             return Ok(false);
         }
@@ -140,12 +152,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next character with its transport encoding removed: percent encoding to a fixed point (three levels at most),
-    /// `\uXXXX` and `\/` of JSON strings at any depth of nesting.
+    /// `\uXXXX`, `\xXX` and `\/` of strings at any depth of nesting, HTML's character references.
     pub fn unit(&self) -> Result<Option<Unit>, More> {
         let Some(byte) = self.peek()? else { return Ok(None) };
         let encoded = match byte {
             b'%' => self.percent_unit()?,
             b'\\' => self.escape_unit()?,
+            b'&' => self.reference_unit()?,
             _ => None,
         };
         Ok(Some(encoded.unwrap_or(Unit { byte, len: 1 })))
@@ -186,7 +199,54 @@ impl<'a> Cursor<'a> {
                 let (Some(0), Some(byte)) = (self.hex_pair(at)?, self.hex_pair(at + 2)?) else { return Ok(None) };
                 Ok((byte < 0x80).then_some(Unit { byte, len: at + 4 }))
             }
+            // As nginx writes what it does not print, and programs write bytes.
+            Some(b'x') => {
+                let Some(byte) = self.hex_pair(backslashes + 1)? else { return Ok(None) };
+                Ok((byte < 0x80).then_some(Unit { byte, len: backslashes + 3 }))
+            }
             _ => Ok(None),
         }
+    }
+
+    /// `&#46;`, `&#x2e;`, `&period;`: the names are those of the characters that tokens and what stands around them need.
+    fn reference_unit(&self) -> Result<Option<Unit>, More> {
+        const NAMED: [(&[u8], u8); 12] = [
+            (b"&quot;", b'"'),
+            (b"&amp;", b'&'),
+            (b"&apos;", b'\''),
+            (b"&period;", b'.'),
+            (b"&lowbar;", b'_'),
+            (b"&hyphen;", b'-'),
+            (b"&plus;", b'+'),
+            (b"&sol;", b'/'),
+            (b"&equals;", b'='),
+            (b"&colon;", b':'),
+            (b"&lt;", b'<'),
+            (b"&gt;", b'>'),
+        ];
+        const DIGITS_MAX: usize = 7;
+        if self.peek_at(1)? != Some(b'#') {
+            for (name, byte) in NAMED {
+                if self.starts_with_ignore_case(name)? {
+                    return Ok(Some(Unit { byte, len: name.len() }));
+                }
+            }
+            return Ok(None);
+        }
+        let (radix, start) = if matches!(self.peek_at(2)?, Some(b'x' | b'X')) { (16, 3) } else { (10, 2) };
+        let mut value = 0;
+        for ahead in start..start + DIGITS_MAX {
+            match self.peek_at(ahead)? {
+                Some(b';') if ahead > start && value < 0x80 => {
+                    return Ok(Some(Unit { byte: value as u8, len: ahead + 1 }));
+                }
+                Some(byte) => match char::from(byte).to_digit(radix) {
+                    Some(digit) => value = value * radix + digit,
+                    None => return Ok(None),
+                },
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 }

@@ -1,11 +1,12 @@
 //! Reading a JOSE header: base64, JSON, and the members that prove it.
 
-use super::jose::is_base64;
+use super::characters::{Characters, is_base64};
+use super::cursor::More;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 /// What a header says about the parts behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,26 +23,130 @@ pub(super) struct Header {
 ///
 /// `alg` or `enc` at the top level decides; `typ` alone is no proof. A header that is cut or broken behind them is parsed
 /// as far as it goes.
-pub(super) fn read_header(text: &[u8], cut: bool) -> Option<Header> {
-    let mut seen = Seen::default();
-    let mut json = serde_json::Deserializer::from_reader(Decoder::new(text));
-    let broken = match Members(&mut seen).deserialize(&mut json) {
-        Err(error) => Some(error),
+pub(super) fn read_header(text: Text<'_>, cut: bool) -> Result<Option<Header>, More> {
+    let object = read_object(text)?;
+    if object.whole {
+        return Ok(object.seen.header());
+    }
+    if object.is_glued {
         // Something behind the object: this is no header but a longer blob that begins with an object.
-        Ok(()) => return json.end().is_ok().then(|| seen.header()).flatten(),
-    };
+        return Ok(None);
+    }
     // A blob of tens of kilobytes that so far has no registered member is a source map or its like (RFC 7515 §4.1).
-    let undecided = cut && seen.registered && broken.is_some_and(|error| error.is_eof());
-    seen.header().or(undecided.then_some(Header { encrypted: false, unsecured: false, last_part_lens: &[] }))
+    let undecided = cut && object.seen.registered && object.is_open;
+    let unknown = Header { encrypted: false, unsecured: false, last_part_lens: &[] };
+    Ok(object.seen.header().or(undecided.then_some(unknown)))
+}
+
+/// What a base64 text that begins like a JSON object says.
+pub(super) struct Object {
+    pub seen: Seen,
+    /// The text is the object and nothing else.
+    pub whole: bool,
+    /// The object is at its end, the text is not.
+    is_glued: bool,
+    /// The text ends inside the object.
+    pub is_open: bool,
+}
+
+/// Reads the members of the object that a base64 text begins with.
+pub(super) fn read_object(text: Text<'_>) -> Result<Object, More> {
+    let mut object = Object { seen: Seen::default(), whole: false, is_glued: false, is_open: false };
+    if !begins_object(text)? {
+        return Ok(object);
+    }
+    let mut json = serde_json::Deserializer::from_reader(Decoder::new(text));
+    let (more, result) = match Members(&mut object.seen).deserialize(&mut json) {
+        Err(error) => (error.io_error_kind() == Some(ErrorKind::WouldBlock), Err(error)),
+        Ok(()) => {
+            let end = json.end();
+            (end.as_ref().is_err_and(|error| error.io_error_kind() == Some(ErrorKind::WouldBlock)), Ok(end))
+        }
+    };
+    if more {
+        return Err(More);
+    }
+    match result {
+        Ok(end) => {
+            object.whole = end.is_ok();
+            object.is_glued = end.is_err();
+        }
+        Err(error) => object.is_open = error.is_eof(),
+    }
+    Ok(object)
+}
+
+/// Whether the first characters decode to the beginning of a JSON object. Nearly all candidates end here, so it is cheap.
+pub(super) fn begins_object(text: Text<'_>) -> Result<bool, More> {
+    const CHARACTERS: usize = 16;
+    let (mut text, mut characters, mut decoded) = (text, [0; CHARACTERS], [0; CHARACTERS / 4 * 3]);
+    let len = text.read(&mut characters)?;
+    // `{"alg":1}`
+    if len < 12 {
+        return Ok(false);
+    }
+    let Ok(len) = ENGINE.decode_slice(&characters[..len / 4 * 4], &mut decoded) else { return Ok(false) };
+    let is_text = match std::str::from_utf8(&decoded[..len]) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    let is_object = decoded[0] == b'{' && matches!(decoded[1], b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}');
+    Ok(is_object && is_text && !decoded[..len].iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()))
+}
+
+/// Characters of base64, in either alphabet.
+#[derive(Clone, Copy)]
+pub(super) enum Text<'a> {
+    /// As they stand.
+    Plain(&'a [u8]),
+    /// As a token's characters, encoded and wrapped ones too, up to an end that is known.
+    Encoded { characters: Characters<'a>, end: usize },
+}
+
+impl Text<'_> {
+    /// Fills `out` as far as the text goes, in the alphabet with `-` and `_`.
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, More> {
+        match self {
+            Text::Plain(text) => {
+                let len = text.len().min(out.len());
+                for (character, &byte) in out.iter_mut().zip(&text[..len]) {
+                    *character = to_url_alphabet(byte);
+                }
+                *text = &text[len..];
+                Ok(len)
+            }
+            Text::Encoded { characters, end } => {
+                let mut len = 0;
+                while len < out.len() && characters.at() < *end {
+                    match characters.next()? {
+                        Some(byte) if is_base64(byte) => out[len] = to_url_alphabet(byte),
+                        _ => break,
+                    }
+                    len += 1;
+                }
+                Ok(len)
+            }
+        }
+    }
+}
+
+fn to_url_alphabet(byte: u8) -> u8 {
+    match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        byte => byte,
+    }
 }
 
 /// What of the members matters.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     alg: Option<Algorithm>,
     enc: Option<&'static [u64]>,
     /// Whether a registered header parameter was there.
     registered: bool,
+    /// The members of sessions that were there, a bit each.
+    session: u16,
 }
 
 impl Seen {
@@ -54,6 +159,32 @@ impl Seen {
             (None, None) => None,
         }
     }
+
+    /// Whether the members are those of a session or of an account that a service hands out in base64.
+    pub fn is_session(&self) -> bool {
+        let has = |members: &[Member]| members.iter().all(|&member| self.session & 1 << member as u16 != 0);
+        // Laravel; a registry's `X-Registry-Auth`; Grafana's API keys.
+        has(&[Member::Iv, Member::Value, Member::Mac])
+            || has(&[Member::Username, Member::Password])
+            || has(&[Member::IdentityToken])
+            || has(&[Member::RegistryToken])
+            || has(&[Member::K, Member::N, Member::Id])
+    }
+}
+
+/// A member that tells a session, see [`Seen::is_session`].
+#[derive(Clone, Copy)]
+enum Member {
+    Iv,
+    Value,
+    Mac,
+    Username,
+    Password,
+    IdentityToken,
+    RegistryToken,
+    K,
+    N,
+    Id,
 }
 
 struct Algorithm {
@@ -107,20 +238,24 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key_seed(Text(name_of))? {
+        while let Some(name) = map.next_key_seed(Str(name_of))? {
             match name {
                 Some(Name::Alg) => {
-                    if let Some(alg) = map.next_value_seed(Text(Algorithm::of))? {
+                    if let Some(alg) = map.next_value_seed(Str(Algorithm::of))? {
                         self.0.alg = Some(alg);
                     }
                 }
                 Some(Name::Enc) => {
-                    if let Some(lens) = map.next_value_seed(Text(tag_lens))? {
+                    if let Some(lens) = map.next_value_seed(Str(tag_lens))? {
                         self.0.enc = Some(lens);
                     }
                 }
                 Some(Name::Registered) => {
                     self.0.registered = true;
+                    map.next_value_seed(Skip(DEPTH_MAX))?;
+                }
+                Some(Name::Session(member)) => {
+                    self.0.session |= 1 << member as u16;
                     map.next_value_seed(Skip(DEPTH_MAX))?;
                 }
                 Some(Name::Other) | None => map.next_value_seed(Skip(DEPTH_MAX))?,
@@ -134,6 +269,7 @@ enum Name {
     Alg,
     Enc,
     Registered,
+    Session(Member),
     Other,
 }
 
@@ -141,6 +277,16 @@ fn name_of(name: &str) -> Name {
     match name {
         "alg" => Name::Alg,
         "enc" => Name::Enc,
+        "iv" => Name::Session(Member::Iv),
+        "value" => Name::Session(Member::Value),
+        "mac" => Name::Session(Member::Mac),
+        "username" => Name::Session(Member::Username),
+        "password" => Name::Session(Member::Password),
+        "identitytoken" => Name::Session(Member::IdentityToken),
+        "registrytoken" => Name::Session(Member::RegistryToken),
+        "k" => Name::Session(Member::K),
+        "n" => Name::Session(Member::N),
+        "id" => Name::Session(Member::Id),
         "jku" | "jwk" | "kid" | "x5u" | "x5c" | "x5t" | "x5t#S256" | "typ" | "cty" | "crit" | "epk" | "apu" | "apv"
         | "zip" | "b64" => Name::Registered,
         _ => Name::Other,
@@ -148,16 +294,16 @@ fn name_of(name: &str) -> Name {
 }
 
 /// Hands a string to a function; anything else is skipped and gives `None`.
-struct Text<T>(fn(&str) -> T);
+struct Str<T>(fn(&str) -> T);
 
-impl<'de, T> DeserializeSeed<'de> for Text<T> {
+impl<'de, T> DeserializeSeed<'de> for Str<T> {
     type Value = Option<T>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, T> Visitor<'de> for Text<T> {
+impl<'de, T> Visitor<'de> for Str<T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -250,7 +396,7 @@ impl<'de> Visitor<'de> for Skip {
 /// Base64 of either alphabet to bytes, a stretch at a time, and only as long as they can be JSON text (RFC 8259 §7, §8.1):
 /// a candidate that is none is given up after a few bytes, so that a text full of candidates costs linear time.
 struct Decoder<'a> {
-    text: &'a [u8],
+    text: Text<'a>,
     decoded: [u8; DECODED_LEN],
     at: usize,
     len: usize,
@@ -258,37 +404,30 @@ struct Decoder<'a> {
     cut: Vec<u8>,
 }
 
+const ENGINE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
+
 /// How many characters are decoded at once, and what they give.
 const CHARACTERS: usize = 64;
 const DECODED_LEN: usize = CHARACTERS / 4 * 3;
 
 impl<'a> Decoder<'a> {
-    fn new(text: &'a [u8]) -> Self {
+    fn new(text: Text<'a>) -> Self {
         Self { text, decoded: [0; DECODED_LEN], at: 0, len: 0, cut: Vec::new() }
     }
 
-    fn refill(&mut self) {
-        const ENGINE: GeneralPurpose = GeneralPurpose::new(
-            &alphabet::URL_SAFE,
-            GeneralPurposeConfig::new()
-                .with_decode_allow_trailing_bits(true)
-                .with_decode_padding_mode(DecodePaddingMode::RequireNone),
-        );
-        let take = self.text.len().min(CHARACTERS);
+    fn refill(&mut self) -> Result<(), More> {
         let mut characters = [0; CHARACTERS];
-        for (character, &byte) in characters.iter_mut().zip(&self.text[..take]) {
-            *character = match byte {
-                b'+' => b'-',
-                b'/' => b'_',
-                byte => byte,
-            };
-        }
-        self.text = &self.text[take..];
+        let take = self.text.read(&mut characters)?;
         // A lone last character holds only six bits of a byte.
         let whole = if take % 4 == 1 { take - 1 } else { take };
-        debug_assert!(characters[..take].iter().all(|&byte| is_base64(byte)));
         self.at = 0;
         self.len = ENGINE.decode_slice(&characters[..whole], &mut self.decoded).unwrap_or(0);
+        Ok(())
     }
 
     /// Whether the stretch goes on as JSON text may: no control characters but white space, and UTF-8.
@@ -315,10 +454,10 @@ impl<'a> Decoder<'a> {
 
 impl Read for Decoder<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.at == self.len && !self.text.is_empty() {
-            self.refill();
+        if self.at == self.len {
+            self.refill().map_err(|More| ErrorKind::WouldBlock)?;
             if !self.is_text() {
-                return Err(std::io::ErrorKind::InvalidData.into());
+                return Err(ErrorKind::InvalidData.into());
             }
         }
         let len = buffer.len().min(self.len - self.at);

@@ -4,6 +4,7 @@
 
 mod anchors;
 mod block;
+mod characters;
 mod context;
 mod cursor;
 mod finding;
@@ -17,7 +18,9 @@ mod redaction;
 mod redactor;
 mod scan;
 mod scheme;
+mod session;
 mod value;
+mod view;
 mod whole;
 mod word;
 

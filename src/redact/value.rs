@@ -1,5 +1,6 @@
 //! Credentials that are known by their context: where one ends, whether it is one, and its way into the digest.
 
+use super::characters::is_base64;
 use super::cursor::{Cursor, More, Unit};
 use super::fingerprint::Digester;
 use super::marker::{Template, marker_len};
@@ -21,6 +22,8 @@ pub(super) enum Grammar {
     Number,
     /// All that there is.
     Whole,
+    /// What goes on behind the end of a line: base64 and dots.
+    Cut,
 }
 
 /// A quotation mark, and how many backslashes stand before it where strings are nested in strings.
@@ -68,6 +71,11 @@ impl Grammar {
         let byte = unit.byte;
         match self {
             Grammar::Whole => Role::In,
+            Grammar::Cut => match byte {
+                b'.' | b'~' => Role::Soft,
+                _ if is_base64(byte) => Role::In,
+                _ => Role::Out,
+            },
             Grammar::Number => match byte {
                 b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => Role::In,
                 _ => Role::Out,
@@ -193,6 +201,11 @@ impl Sample {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether it looks random, and is at least so long.
+    pub fn is_random(&self, len_min: usize) -> bool {
+        self.len >= len_min && (!self.whole || shape(self.text()) == Shape::Random)
     }
 
     /// The decision rule for credentials that only their context shows; see [`super::word`] for what looks random.

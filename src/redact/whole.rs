@@ -62,9 +62,9 @@ impl Redaction {
         names::classify_text(name, &self.shared().extra_names).map(|class| Member { class, beside: false })
     }
 
-    /// Finds the credentials of a complete text.
+    /// Finds the credentials of a complete text that comes out of a string.
     pub(crate) fn scan_text(&self, text: &[u8], found: &mut Vec<Replacement>) {
-        self.scan(Scan::new(0), text, found);
+        self.scan(Scan::of_string(), text, found);
     }
 
     /// Finds the credentials of a line behind a line that left something open, and gives what this one leaves open.

@@ -21,6 +21,9 @@ pub struct Case {
     /// Whether `\xNN` stands for a byte.
     #[serde(default)]
     pub bytes: bool,
+    /// Whether its lines matter: codec `json` sees one text where text mode sees records.
+    #[serde(default)]
+    pub lines: bool,
     /// The exact output where it is not the text with a marker for each credential; `*` for a key id and digest.
     pub output: Option<String>,
 }
@@ -40,6 +43,7 @@ struct Tokens {
 #[derive(Debug, Clone)]
 pub struct Ready {
     pub name: String,
+    pub lines: bool,
     pub input: Vec<u8>,
     /// The output with every marker's key id and digest left out.
     pub expected: Vec<u8>,
@@ -87,7 +91,13 @@ fn ready(case: Case, tokens: &std::collections::BTreeMap<String, String>) -> Rea
     input.push_str(rest);
     expected.push_str(rest);
     let expected = case.output.unwrap_or(expected);
-    Ready { input: unescape(&input, case.bytes), expected: unescape(&expected, case.bytes), secrets, name: case.name }
+    Ready {
+        input: unescape(&input, case.bytes),
+        expected: unescape(&expected, case.bytes),
+        secrets,
+        name: case.name,
+        lines: case.lines,
+    }
 }
 
 fn unescape(text: &str, bytes: bool) -> Vec<u8> {

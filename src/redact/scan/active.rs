@@ -1,6 +1,9 @@
 //! The credential that is being consumed.
 
-use super::{Output, Scan, Window};
+use super::view::Replaced;
+use super::{Carry, Output, Scan, Window};
+use crate::redact::characters::is_full_line;
+use crate::redact::cursor::More;
 use crate::redact::finding::{Finding, Kind};
 use crate::redact::header::Header;
 use crate::redact::jose;
@@ -14,6 +17,10 @@ pub(super) struct Active {
     grammar: Option<Grammar>,
     kind: Kind,
     requote: Option<Quote>,
+    /// Its beginning is gone.
+    is_cut: bool,
+    /// The input's bytes so far.
+    len: u64,
     /// The input so far, only where `allow_fingerprints` may want it back.
     kept: Option<Vec<u8>>,
 }
@@ -38,17 +45,21 @@ impl Scan {
             },
             Body::Value(body) => {
                 let (taken, ended) = body.advance(&cursor, &shared.template);
-                (taken, ended, true)
+                (taken, ended, !active.is_cut)
             }
         };
         out.replace(&window, index);
         active.keep(&window.bytes[index..index + taken]);
+        active.len += taken as u64;
         self.cursor += taken as u64;
         self.search = self.cursor;
         if ended {
             // No decision looks at what was replaced: the next run would see a marker there.
             self.floor = self.cursor;
             self.rest = active.grammar.map(|grammar| (grammar, Kind::Token));
+            if !complete && matches!(active.kind, Kind::Jwt | Kind::Jwe) {
+                self.cut = Some((active.kind, active.ends_full_line()));
+            }
             active.finish(shared, self.cursor, complete, out);
         } else {
             self.active = Some(active);
@@ -57,7 +68,72 @@ impl Scan {
     }
 }
 
+impl Scan {
+    /// Puts markers for credentials that are at hand as a whole.
+    pub(super) fn replace(&mut self, shared: &Shared, window: Window<'_>, out: &mut Output, replaced: &[Replaced]) {
+        for one in replaced {
+            // A value's beginning may be replaced already.
+            let start = one.range.start.max(window.index(self.cursor));
+            self.release(window, out, start);
+            out.replace(&window, start);
+            let raw = &window.bytes[start..one.range.end];
+            let offset = window.position(start);
+            self.cursor = window.position(one.range.end);
+            self.search = self.cursor;
+            self.floor = self.cursor;
+            if shared.is_allowed(&one.fingerprint) {
+                out.bytes.extend_from_slice(raw);
+                continue;
+            }
+            if one.wide {
+                let mut marker = Vec::new();
+                shared.template.write(&one.fingerprint, &mut marker);
+                out.bytes.extend(marker.into_iter().flat_map(|byte| [byte, 0]));
+                // The last character of a big-endian text has its zero before it.
+                out.bytes.truncate(out.bytes.len() - raw.len() % 2);
+            } else {
+                shared.template.write(&one.fingerprint, &mut out.bytes);
+            }
+            out.counts.count(one.fingerprint.kind);
+            let (len, fingerprint, complete) = (raw.len() as u64, one.fingerprint, one.complete);
+            out.findings.push(Finding { offset, len, fingerprint, complete, requote: None });
+        }
+    }
+
+    /// Behind a token that is not whole: where the line ends the next one may go on with it.
+    pub(super) fn end_cut(&mut self, window: Window<'_>, kind: Kind, full_line: bool) -> Result<(), More> {
+        let mut cursor = self.at(window, window.index(self.cursor));
+        // A soft line break of quoted-printable (RFC 2045 §6.7).
+        let soft = cursor.peek()? == Some(b'=') && matches!(cursor.peek_at(1)?, None | Some(b'\r' | b'\n'));
+        cursor.at += usize::from(soft);
+        if cursor.peek()? == Some(b'\r') && cursor.peek_at(1)? == Some(b'\n') {
+            cursor.at += 1;
+        }
+        let next_line = match cursor.peek()? {
+            None => cursor.at,
+            Some(b'\n') => cursor.at + 1,
+            Some(_) => return Ok(()),
+        };
+        self.fold = Some((window.position(next_line), Carry::Cut { kind, sure: soft || full_line }));
+        Ok(())
+    }
+}
+
 impl Active {
+    /// Says that the credential's beginning is gone.
+    pub(super) fn cut(mut self) -> Self {
+        self.is_cut = true;
+        self
+    }
+
+    /// Whether an encoder would break its line here.
+    fn ends_full_line(&self) -> bool {
+        match &self.body {
+            Body::Jose(body) => body.ends_full_line(),
+            Body::Value(_) => self.is_cut && is_full_line(self.len),
+        }
+    }
+
     /// Longer credentials are redacted whether allowed or not: nothing of this size is a public test token.
     const KEPT_LEN_MAX: usize = 16 << 10;
 
@@ -92,13 +168,22 @@ impl Active {
 
 pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Grammar>) -> Active {
     let body = Body::Jose(jose::Body::new(header, shared.digester()));
-    Active { start: 0, body, grammar, kind: Kind::Jwt, requote: None, kept: shared.allow.then(Vec::new) }
+    Active {
+        start: 0,
+        body,
+        grammar,
+        kind: Kind::Jwt,
+        requote: None,
+        is_cut: false,
+        len: 0,
+        kept: shared.allow.then(Vec::new),
+    }
 }
 
 pub(super) fn opaque(shared: &Shared, grammar: Grammar, kind: Kind, requote: Option<Quote>) -> Active {
     let body = Body::Value(value::Body::new(grammar, shared.digester()));
     let rest = (grammar != Grammar::Number).then_some(grammar);
-    Active { start: 0, body, grammar: rest, kind, requote, kept: shared.allow.then(Vec::new) }
+    Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, len: 0, kept: shared.allow.then(Vec::new) }
 }
 
 /// A number that is replaced becomes a string, also inside a string.

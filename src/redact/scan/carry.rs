@@ -14,7 +14,17 @@ pub enum Carry {
     Bearer,
     /// A cookie header's line ended behind a `;`.
     Cookies,
+    /// A record ended inside a token; its rest may begin the next one, or surely does: an encoder broke the line.
+    Cut {
+        /// What the token is.
+        kind: Kind,
+        /// Whether the rest surely follows.
+        sure: bool,
+    },
 }
+
+/// The code of the first kind of [`Carry::Cut`].
+const CUT: u8 = 16;
 
 impl Carry {
     /// A number for a checkpoint; [`from_code`](Self::from_code) reads it.
@@ -24,6 +34,7 @@ impl Carry {
             Carry::Cookies => 1,
             Carry::Bearer => 2,
             Carry::Header(kind) => 3 + kind as u8,
+            Carry::Cut { kind, sure } => CUT + 2 * kind as u8 + u8::from(sure),
         }
     }
 
@@ -33,6 +44,10 @@ impl Carry {
             0 => Some(Carry::None),
             1 => Some(Carry::Cookies),
             2 => Some(Carry::Bearer),
+            CUT.. => {
+                let sure = (code - CUT) % 2 == 1;
+                Kind::ALL.get(usize::from((code - CUT) / 2)).map(|&kind| Carry::Cut { kind, sure })
+            }
             code => Kind::ALL.get(usize::from(code) - 3).map(|&kind| Carry::Header(kind)),
         }
     }

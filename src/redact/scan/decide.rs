@@ -2,16 +2,20 @@
 
 use super::active::{Active, jose_token, opaque};
 use super::cookies::Cookies;
+use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
 use crate::redact::context::{self, Lead, Place};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
+use crate::redact::header::{Text, begins_object};
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
 use crate::redact::redaction::Shared;
+use crate::redact::session::{compressed_len, session_len};
 use crate::redact::value::{Grammar, Quote, Sample, Trust};
+use crate::redact::view::Encoding;
 use std::ops::Range;
 
 /// What a decision comes to.
@@ -21,6 +25,11 @@ pub(super) enum Decision {
     Start {
         at: usize,
         active: Active,
+    },
+    /// Credentials that are at hand as a whole, and what the rest of their value is.
+    Replace {
+        replaced: Vec<Replaced>,
+        rest: Option<(Grammar, Kind)>,
     },
     /// A marker of an earlier run.
     Marker {
@@ -49,6 +58,11 @@ impl Scan {
                 return Err(More);
             }
             // RFC 9112 §5.2: a line that begins with a blank continues the header.
+            if let Carry::Cut { kind, sure } = carry {
+                let decision = self.rest_of_cut(shared, window, position, kind, sure)?;
+                self.fold = None;
+                return Ok(decision);
+            }
             let folded = position >= self.search && cursor.skip_blanks(LOOKBACK_LEN)? > 0;
             self.fold = None;
             let (kind, trust) = match carry {
@@ -71,6 +85,29 @@ impl Scan {
         self.cookie(shared, window, cursor)
     }
 
+    /// Decides whether a record goes on with the token that the record before it ended in.
+    fn rest_of_cut(
+        &self,
+        shared: &Shared,
+        window: Window<'_>,
+        position: u64,
+        kind: Kind,
+        sure: bool,
+    ) -> Result<Decision, More> {
+        const LEN_MIN: usize = 16;
+        if position < self.search {
+            return Ok(Decision::Nothing);
+        }
+        let mut cursor = self.at(window, window.index(position));
+        skip_runtime_prefix(&mut cursor)?;
+        cursor.skip_blanks(LOOKBACK_LEN)?;
+        let sample = Sample::read(&cursor, Grammar::Cut, &shared.template)?;
+        if sample.is_random(LEN_MIN) || sure && !sample.is_empty() {
+            return Ok(Decision::Start { at: cursor.at, active: opaque(shared, Grammar::Cut, kind, None).cut() });
+        }
+        Ok(Decision::Nothing)
+    }
+
     /// Decides at an anchor.
     pub(super) fn confirm(
         &mut self,
@@ -81,11 +118,14 @@ impl Scan {
     ) -> Result<Decision, More> {
         let cursor = self.at(window, range.start);
         let lead = match anchor {
-            Anchor::Jose => {
-                return Ok(match jose::head(&cursor, &mut self.memo)? {
-                    Some(header) => Decision::Start { at: range.start, active: jose_token(shared, header, None) },
-                    None => Decision::Nothing,
-                });
+            Anchor::Jose => return self.object(shared, window, range.start),
+            Anchor::Encoded(encoding) => return self.encoded(shared, window, &range, encoding),
+            Anchor::Tail { back } => return self.tail(shared, window, range.start, back),
+            Anchor::Compressed => {
+                let dot = cursor.before(1) == b".";
+                let len = if dot { compressed_len(&cursor, &mut self.memo)? } else { None };
+                let Some(len) = len else { return Ok(Decision::Nothing) };
+                return self.session(shared, window, range.start - 1..range.start + len);
             }
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
@@ -110,6 +150,38 @@ impl Scan {
             Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
         };
         self.lead(shared, window, lead)
+    }
+
+    /// Decides at base64 of an object: a token, a session, or a text that holds a credential.
+    fn object(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
+        let cursor = self.at(window, at);
+        if let Some(header) = jose::head(&cursor, &mut self.memo)? {
+            return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
+        }
+        if !begins_object(Text::Plain(cursor.rest()))? {
+            return Ok(Decision::Nothing);
+        }
+        if let Some(len) = session_len(&cursor, &mut self.memo)? {
+            return self.session(shared, window, at..at + len);
+        }
+        if let Some(next_line) = jose::cut_header_end(&cursor, &mut self.memo)? {
+            return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, sure: false } });
+        }
+        self.look_into(shared, window, Stretch::at(at), Encoding::Base64 { back: 0 })
+    }
+
+    fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {
+        let mut digester = shared.digester();
+        let mut cursor = self.at(window, range.start);
+        while cursor.at < range.end
+            && let Some(unit) = cursor.unit()?
+        {
+            digester.update(&[unit.byte]);
+            cursor.at += unit.len;
+        }
+        let fingerprint = digester.finish(Kind::Token);
+        let replaced = vec![Replaced { range, fingerprint, complete: true, wide: false }];
+        Ok(Decision::Replace { replaced, rest: None })
     }
 
     fn after_name(&self, shared: &Shared, anchor: &Cursor<'_>, len: usize) -> Result<Lead, More> {
@@ -147,10 +219,15 @@ impl Scan {
         if let Some(len) = marker_len(&cursor, &shared.template)? {
             return Ok(Decision::Marker { end: at + len, grammar: grammar.rest(trust), kind });
         }
-        if let Some(b'e') = cursor.peek()?
+        if cursor.unit()?.is_some_and(|unit| unit.byte == b'e')
             && let Some(header) = jose::head(&cursor, &mut self.memo)?
         {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar.rest(trust))) });
+        }
+        if let Decision::Replace { replaced, rest } = self.encoded_value(shared, window, at)?
+            && replaced.first().is_some_and(|first| first.range.start == at)
+        {
+            return Ok(Decision::Replace { replaced, rest: rest.or(Some((grammar.rest(trust), Kind::Token))) });
         }
         if !Sample::read(&cursor, grammar, &shared.template)?.is_credential(trust) {
             return Ok(Decision::Nothing);
@@ -171,7 +248,7 @@ impl Scan {
         if let Some(len) = marker_len(&cursor, &shared.template)? {
             return Ok(Decision::Marker { end: at + len, grammar, kind });
         }
-        if let Some(b'e') = cursor.peek()?
+        if cursor.unit()?.is_some_and(|unit| unit.byte == b'e')
             && let Some(header) = jose::head(&cursor, &mut self.memo)?
         {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
@@ -181,4 +258,24 @@ impl Scan {
         }
         Ok(Decision::Start { at, active: opaque(shared, grammar, kind, None) })
     }
+}
+
+/// Steps over what a container runtime puts before each record: `2016-10-06T00:17:09.669794202Z stdout P `.
+fn skip_runtime_prefix(cursor: &mut Cursor<'_>) -> Result<(), More> {
+    const TIME_LEN_MAX: usize = 40;
+    let mut at = *cursor;
+    for _ in 0..TIME_LEN_MAX {
+        match at.peek()? {
+            Some(b'0'..=b'9' | b'-' | b':' | b'.' | b'+' | b'T' | b'Z') => at.at += 1,
+            _ => break,
+        }
+    }
+    if at.at > cursor.at
+        && at.eat(b" std")?
+        && (at.eat(b"out ")? || at.eat(b"err ")?)
+        && (at.eat(b"p ")? || at.eat(b"f ")?)
+    {
+        *cursor = at;
+    }
+    Ok(())
 }

@@ -4,9 +4,11 @@ mod active;
 mod carry;
 mod cookies;
 mod decide;
+mod view;
 
 pub use carry::Carry;
 
+use self::view::{DEPTH_MAX, Explored};
 use super::anchors::Anchor;
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
@@ -14,13 +16,14 @@ use super::jose::Memo;
 use super::names::{self, Class};
 use super::redaction::Shared;
 use super::value::Grammar;
+use super::view::STRETCH_BACK_MAX;
 use active::Active;
 use cookies::Cookies;
 use decide::Decision;
 use std::ops::Range;
 
 /// How far back a decision may look. So many released bytes are kept.
-pub(super) const LOOKBACK_LEN: usize = 128;
+pub(super) const LOOKBACK_LEN: usize = STRETCH_BACK_MAX;
 
 /// The bytes at hand: `bytes[0]` is at `base` in the stream. Before the stream's start a buffer may have room.
 #[derive(Clone, Copy)]
@@ -65,6 +68,8 @@ pub(super) struct Scan {
     active: Option<Active>,
     /// Behind a token or marker in a value: what follows directly is part of the credential.
     rest: Option<(Grammar, Kind)>,
+    /// Behind a token that is not whole, and whether an encoder would break its line there: it may go on in the next line.
+    cut: Option<(Kind, bool)>,
     /// The next line continues a header if it begins with a blank.
     fold: Option<(u64, Carry)>,
     cookies: Option<Cookies>,
@@ -73,6 +78,11 @@ pub(super) struct Scan {
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
     memo: Memo,
+    /// The text comes out of a string or another encoding.
+    is_decoded: bool,
+    /// How many more encodings are looked into.
+    depth: u8,
+    explored: Explored,
 }
 
 impl Scan {
@@ -83,12 +93,21 @@ impl Scan {
             floor: position,
             active: None,
             rest: None,
+            cut: None,
             fold: None,
             cookies: None,
             no_cookie_end: (0, 0),
             member: None,
             memo: Memo::default(),
+            is_decoded: false,
+            depth: DEPTH_MAX,
+            explored: Explored::default(),
         }
+    }
+
+    /// Where a text is scanned that comes out of a string.
+    pub fn of_string() -> Self {
+        Self { is_decoded: true, ..Self::new(0) }
     }
 
     /// Where a whole text is scanned as one value.
@@ -98,12 +117,17 @@ impl Scan {
 
     /// Where a whole text is the value of a member, or only stands beside its name.
     pub fn of_member(class: Class, beside: bool) -> Self {
-        Self { member: Some((class, beside)), ..Self::new(0) }
+        Self { member: Some((class, beside)), ..Self::of_string() }
     }
 
     /// The first position that is not released yet.
     pub fn cursor(&self) -> u64 {
         self.cursor
+    }
+
+    /// The first position that is not decided yet.
+    fn undecided(&self) -> u64 {
+        self.active.as_ref().map_or(self.cursor, |active| active.start)
     }
 
     /// The first position that must stay at hand.
@@ -149,40 +173,48 @@ impl Scan {
         if self.active.is_some() {
             return self.consume(shared, window, out);
         }
+        if let Some((kind, full_line)) = self.cut {
+            if self.end_cut(window, kind, full_line).is_err() {
+                return false;
+            }
+            self.cut = None;
+        }
         if let Some((grammar, kind)) = self.rest {
             return match self.rest_of_value(shared, window, grammar, kind) {
                 Ok(Decision::Nothing) => {
                     self.rest = None;
                     true
                 }
-                Ok(decision) => self.follow(decision, window, out),
+                Ok(decision) => self.follow(shared, decision, window, out),
                 Err(More) => false,
             };
         }
         if let Some((class, beside)) = self.member.take() {
             let decision = self.member(shared, window, class, beside);
-            return self.settle(decision, window, out, 0, 0);
+            return self.settle(shared, decision, window, out, 0, 0);
         }
         let from = window.index(self.search);
         let (anchor, event) = self.next_event(shared, window, from);
         if let Some(at) = event {
             let decision = self.event(shared, window, at);
-            return self.settle(decision, window, out, at, at);
+            return self.settle(shared, decision, window, out, at, at);
         }
         let Some((range, anchor)) = anchor else {
+            let len = window.bytes.len();
             let undecided = if window.end { 0 } else { shared.anchors.partial_len(&window.bytes[from..]) };
-            self.release(window, out, window.bytes.len() - undecided);
+            self.release(window, out, self.held_from(window, len - undecided));
             self.search = self.cursor;
             return false;
         };
         let start = range.start;
         let decision = self.confirm(shared, window, range, anchor);
-        self.settle(decision, window, out, start, start + 1)
+        self.settle(shared, decision, window, out, start, start + 1)
     }
 
     /// Goes on behind a decision at `at`, or waits there.
     fn settle(
         &mut self,
+        shared: &Shared,
         decision: Result<Decision, More>,
         window: Window<'_>,
         out: &mut Output,
@@ -194,16 +226,16 @@ impl Scan {
                 self.search = self.search.max(window.position(next));
                 true
             }
-            Ok(decision) => self.follow(decision, window, out),
+            Ok(decision) => self.follow(shared, decision, window, out),
             Err(More) => {
-                self.release(window, out, at);
+                self.release(window, out, self.held_from(window, at));
                 self.search = self.search.max(window.position(at));
                 false
             }
         }
     }
 
-    fn follow(&mut self, decision: Decision, window: Window<'_>, out: &mut Output) -> bool {
+    fn follow(&mut self, shared: &Shared, decision: Decision, window: Window<'_>, out: &mut Output) -> bool {
         match decision {
             Decision::Nothing => {}
             Decision::Start { at, mut active } => {
@@ -212,6 +244,10 @@ impl Scan {
                 active.start = self.cursor;
                 self.active = Some(active);
                 self.rest = None;
+            }
+            Decision::Replace { replaced, rest } => {
+                self.replace(shared, window, out, &replaced);
+                self.rest = rest;
             }
             Decision::Marker { end, grammar, kind } => {
                 self.release(window, out, end);
@@ -244,7 +280,9 @@ impl Scan {
 
     fn at<'a>(&self, window: Window<'a>, index: usize) -> Cursor<'a> {
         let floor = (self.floor as i64 - window.base).max(0) as usize;
-        Cursor::new(window.bytes, index, floor, window.end)
+        let mut cursor = Cursor::new(window.bytes, index, floor, window.end);
+        cursor.is_decoded = self.is_decoded;
+        cursor
     }
 
     /// The next anchor, or the place of a line's or cookie's beginning if that comes first.

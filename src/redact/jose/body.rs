@@ -1,127 +1,23 @@
-//! JOSE compact tokens: the header that proves one, and the parts behind it.
+//! A token on its way through.
 
-use super::cursor::{Cursor, More};
-use super::finding::Kind;
-use super::fingerprint::Digester;
-use super::header::{Header, read_header};
-
-/// No real header is longer: one still undecided after this many characters is decided by what is known of it.
-pub(super) const HEADER_LEN_MAX: usize = 64 << 10;
-
-/// Characters of base64 in either alphabet (RFC 4648 §4, §5).
-#[inline]
-pub(super) fn is_base64(byte: u8) -> bool {
-    CLASS[usize::from(byte)] != 0
-}
-
-/// Characters of base64url (RFC 4648 §5).
-#[inline]
-fn is_base64url(byte: u8) -> bool {
-    CLASS[usize::from(byte)] == URL
-}
-
-const URL: u8 = 1;
-const STANDARD: u8 = 2;
-const CLASS: [u8; 256] = {
-    let mut class = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let character = byte as u8;
-        if character.is_ascii_alphanumeric() || character == b'-' || character == b'_' {
-            class[byte] = URL;
-        } else if character == b'+' || character == b'/' {
-            class[byte] = STANDARD;
-        }
-        byte += 1;
-    }
-    class
-};
-
-/// What is remembered between candidates so that a text full of them costs linear time.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Memo {
-    /// Indexes of the last run of base64 characters that was measured.
-    run: std::ops::Range<usize>,
-    /// Whether the run may go on in the bytes to come.
-    open: bool,
-    /// The last header that was read, and what it says: services send the same header again and again.
-    last: Option<(Vec<u8>, Header)>,
-}
-
-impl Memo {
-    /// Indexes are about to change.
-    pub fn forget_indexes(&mut self) {
-        self.run = 0..0;
-    }
-
-    /// How many base64 characters follow, up to the limit.
-    fn run_len(&mut self, at: &Cursor<'_>) -> Result<usize, More> {
-        if !self.run.contains(&at.at) {
-            let rest = at.rest();
-            let len = rest.iter().position(|&byte| !is_base64(byte));
-            self.run = at.at..at.at + len.unwrap_or(rest.len());
-            self.open = len.is_none() && !at.rest_is_all();
-        }
-        match self.run.end - at.at {
-            HEADER_LEN_MAX.. => Ok(HEADER_LEN_MAX),
-            _ if self.open => Err(More),
-            len => Ok(len),
-        }
-    }
-
-    fn read(&mut self, text: &[u8]) -> Option<Header> {
-        const REMEMBERED_LEN_MAX: usize = 512;
-        if let Some((last, header)) = &self.last
-            && last == text
-        {
-            return Some(*header);
-        }
-        let header = read_header(text, false)?;
-        if text.len() <= REMEMBERED_LEN_MAX {
-            self.last = Some((text.to_vec(), header));
-        }
-        Some(header)
-    }
-}
-
-/// Decides whether a JOSE token with something secret in it begins here: a header (RFC 7515 §4, RFC 7516 §4), a dot, and
-/// at least one character behind. A lone header is no secret.
-pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
-    let len = memo.run_len(at)?;
-    let text = &at.rest()[..len];
-    if len == HEADER_LEN_MAX {
-        return Ok(read_header(text, true));
-    }
-    let mut after = at.advanced(len);
-    for _ in 0..2 {
-        if after.peek()? == Some(b'=') {
-            after.at += 1;
-        }
-    }
-    if after.peek()? != Some(b'.') {
-        return Ok(None);
-    }
-    let secret = match after.peek_at(1)? {
-        Some(byte) if is_base64(byte) => true,
-        // A detached payload (RFC 7515 appendix F) or no encrypted key (RFC 7516 §4.5).
-        Some(b'.') => after.peek_at(2)?.is_some_and(is_base64),
-        _ => false,
-    };
-    if !secret {
-        return Ok(None);
-    }
-    Ok(memo.read(text))
-}
+use super::{Memo, head};
+use crate::redact::characters::{Characters, is_base64, is_base64url, is_full_line};
+use crate::redact::cursor::{Cursor, More};
+use crate::redact::finding::Kind;
+use crate::redact::fingerprint::Digester;
+use crate::redact::header::Header;
 
 /// A token on its way through: its characters go into the digest and are kept nowhere.
 #[derive(Clone)]
-pub(super) struct Body {
+pub(in crate::redact) struct Body {
     header: Header,
     digester: Digester,
     /// The part in progress: 0 is the header.
     part: usize,
     /// Characters of the part so far.
     part_len: u64,
+    /// Characters since the token's start or the last line break in it.
+    column: u64,
     /// The last character of the part: its unused bits are cleared if it turns out to be the last.
     held: Option<u8>,
     /// Whether the token was seen to use the alphabet with `+` and `/`, or padding.
@@ -130,10 +26,23 @@ pub(super) struct Body {
     unpadded: bool,
     /// Whether the part in progress has its padding.
     padded: bool,
+    /// What of an SD-JWT (RFC 9901 §4) is in progress.
+    disclosed: Disclosed,
+    /// Whether the token in front of the disclosures is whole.
+    complete: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disclosed {
+    /// The signed token itself.
+    No,
+    Disclosure,
+    /// The token behind the last `~` that binds a key.
+    Binding,
 }
 
 /// How a credential ended.
-pub(super) struct Ending {
+pub(in crate::redact) struct Ending {
     pub kind: Kind,
     pub complete: bool,
 }
@@ -141,11 +50,28 @@ pub(super) struct Ending {
 impl Body {
     /// A token whose header begins where the body is first asked to advance.
     pub fn new(header: Header, digester: Digester) -> Self {
-        Self { header, digester, part: 0, part_len: 0, held: None, standard: false, unpadded: false, padded: false }
+        Self {
+            header,
+            digester,
+            part: 0,
+            part_len: 0,
+            column: 0,
+            held: None,
+            standard: false,
+            unpadded: false,
+            padded: false,
+            disclosed: Disclosed::No,
+            complete: false,
+        }
     }
 
     pub fn into_digester(self) -> Digester {
         self.digester
+    }
+
+    /// Whether an encoder would break its line behind what was taken so far.
+    pub fn ends_full_line(&self) -> bool {
+        is_full_line(self.column)
     }
 
     fn parts(&self) -> usize {
@@ -184,15 +110,36 @@ impl Body {
                 Glue::Undecided(offset) => (offset, false),
             };
             self.take(&rest[..len]);
+            self.column += len as u64;
             cursor.at += len;
             return Ok(!glued);
         }
-        match cursor.peek()? {
-            Some(b'.') => self.dot(cursor, memo),
-            Some(b'=') => self.padding(cursor),
-            Some(byte @ (b'+' | b'/')) => self.standard_character(cursor, byte),
+        let mut next = self.characters(cursor);
+        match next.next()? {
+            Some(b'~') => self.tilde(cursor, next, memo),
+            Some(b'.') if self.disclosed != Disclosed::Disclosure => self.dot(cursor, next, memo),
+            Some(b'=') if self.disclosed != Disclosed::Disclosure => self.padding(cursor, next),
+            Some(byte @ (b'+' | b'/')) => self.standard_character(cursor, next, byte),
+            Some(byte) if is_base64(byte) => {
+                self.take(&[byte]);
+                self.step_to(cursor, next);
+                Ok(true)
+            }
             _ => Ok(false),
         }
+    }
+
+    fn characters<'a>(&self, cursor: &Cursor<'a>) -> Characters<'a> {
+        let mut characters = Characters::new(*cursor, self.column);
+        let lens = self.header.last_part_lens;
+        characters.goes_on = !self.is_last_part() || lens.is_empty() || self.last_part_goes_on();
+        characters.soft_breaks = self.missing_padding() == 0 || (self.is_last_part() && self.last_part_goes_on());
+        characters
+    }
+
+    fn step_to<'a>(&mut self, cursor: &mut Cursor<'a>, characters: Characters<'a>) {
+        *cursor = characters.cursor();
+        self.column = characters.column();
     }
 
     fn take(&mut self, characters: &[u8]) {
@@ -205,13 +152,14 @@ impl Body {
     }
 
     /// A dot: between parts, or behind the token.
-    fn dot(&mut self, cursor: &mut Cursor<'_>, memo: &mut Memo) -> Result<bool, More> {
+    fn dot<'a>(&mut self, cursor: &mut Cursor<'a>, dot: Characters<'a>, memo: &mut Memo) -> Result<bool, More> {
         if self.is_last_part() {
             return Ok(false);
         }
-        let goes_on = match cursor.peek_at(1)? {
+        let mut after = dot;
+        let goes_on = match after.next()? {
             // A token that was cut may stand before another one.
-            Some(b'e') if self.part == 1 => head(&cursor.advanced(1), memo)?.is_none(),
+            Some(b'e') if self.part == 1 => head(&dot.cursor(), memo)?.is_none(),
             Some(byte) if is_base64(byte) => true,
             // An unsecured token ends in a dot (RFC 7519 §6.1).
             _ if self.part == 1 && self.header.unsecured => true,
@@ -225,44 +173,62 @@ impl Body {
         self.end_part();
         self.digester.update(b".");
         self.part += 1;
-        cursor.at += 1;
+        self.step_to(cursor, dot);
         Ok(true)
     }
 
-    /// Padding that sloppy encoders leave on; it is no part of the canonical form.
-    fn padding(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, More> {
-        let missing = match self.part_len % 4 {
+    /// How many characters of padding the part lacks.
+    fn missing_padding(&self) -> usize {
+        match self.part_len % 4 {
             2 if !self.unpadded => 2,
             3 if !self.unpadded => 1,
-            _ => return Ok(false),
-        };
-        let mut len = 0;
-        while len < missing && cursor.peek_at(len)? == Some(b'=') {
-            len += 1;
+            _ => 0,
         }
-        if self.is_last_part() {
-            cursor.at += len;
+    }
+
+    /// Padding that sloppy encoders leave on; it is no part of the canonical form.
+    fn padding<'a>(&mut self, cursor: &mut Cursor<'a>, first: Characters<'a>) -> Result<bool, More> {
+        let missing = self.missing_padding();
+        if missing == 0 {
             return Ok(false);
         }
-        if cursor.peek_at(len)? != Some(b'.') {
+        let mut padding = first;
+        let mut next = first;
+        // What stands behind the last of them is asked for once.
+        let mut after = next.next()?;
+        if missing == 2 && after == Some(b'=') {
+            padding = next;
+            after = next.next()?;
+        }
+        if self.is_last_part() {
+            self.step_to(cursor, padding);
+            return Ok(false);
+        }
+        if after != Some(b'.') {
             return Ok(false);
         }
         self.standard = true;
         self.padded = true;
-        cursor.at += len;
+        self.step_to(cursor, padding);
         Ok(true)
     }
 
     /// `+` or `/`: of the token only where it would not be whole without them (`/verify/<jwt>/confirm` is a path).
-    fn standard_character(&mut self, cursor: &mut Cursor<'_>, byte: u8) -> Result<bool, More> {
+    fn standard_character<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        next: Characters<'a>,
+        byte: u8,
+    ) -> Result<bool, More> {
+        let mut after = next;
         let belongs = match self.is_last_part() {
-            true => self.last_part_goes_on(),
-            false => cursor.peek_at(1)?.is_some_and(|next| is_base64(next) || matches!(next, b'.' | b'=')),
+            true => self.disclosed != Disclosed::Disclosure && self.last_part_goes_on(),
+            false => after.next()?.is_some_and(|next| is_base64(next) || matches!(next, b'.' | b'=')),
         };
         if belongs {
             self.standard = true;
             self.take(if byte == b'+' { b"-" } else { b"_" });
-            cursor.at += 1;
+            self.step_to(cursor, next);
         }
         Ok(belongs)
     }
@@ -275,6 +241,56 @@ impl Body {
         }
     }
 
+    /// A tilde: before a disclosure, before the token that binds a key, behind the last disclosure (RFC 9901 §4), or behind
+    /// the token.
+    fn tilde<'a>(&mut self, cursor: &mut Cursor<'a>, tilde: Characters<'a>, memo: &mut Memo) -> Result<bool, More> {
+        // A disclosure is an array in base64: `["` or `[` and a blank. Its salt alone is longer than this.
+        const DISCLOSURE_LEN_MIN: usize = 16;
+        let signed = self.disclosed == Disclosed::No && self.is_last_part() && !self.header.encrypted;
+        if !(signed && self.part_len > 0 || self.disclosed == Disclosed::Disclosure) {
+            return Ok(false);
+        }
+        let mut after = tilde;
+        let mut len = 0;
+        let mut first = None;
+        while len < DISCLOSURE_LEN_MIN
+            && let Some(byte) = after.next()?
+            && is_base64url(byte)
+        {
+            first = first.or(Some(byte));
+            len += 1;
+        }
+        let binding = match first {
+            Some(b'e') => head(&tilde.cursor(), memo)?,
+            _ => None,
+        };
+        if signed {
+            self.complete = self.is_complete();
+        }
+        if let Some(header) = binding {
+            self.next_after_tilde(cursor, tilde);
+            self.header = header;
+            self.part = 0;
+            self.disclosed = Disclosed::Binding;
+            return Ok(true);
+        }
+        if first == Some(b'W') && len == DISCLOSURE_LEN_MIN {
+            self.next_after_tilde(cursor, tilde);
+            self.disclosed = Disclosed::Disclosure;
+            return Ok(true);
+        }
+        if self.disclosed == Disclosed::Disclosure {
+            self.next_after_tilde(cursor, tilde);
+        }
+        Ok(false)
+    }
+
+    fn next_after_tilde<'a>(&mut self, cursor: &mut Cursor<'a>, tilde: Characters<'a>) {
+        self.end_part();
+        self.digester.update(b"~");
+        self.step_to(cursor, tilde);
+    }
+
     fn end_part(&mut self) {
         if let Some(held) = self.held.take() {
             self.digester.update(&[clear_unused_bits(held, self.part_len)]);
@@ -283,11 +299,19 @@ impl Body {
         self.padded = false;
     }
 
-    fn end(&mut self) -> Ending {
+    fn is_complete(&self) -> bool {
         let lens = self.header.last_part_lens;
         let fits = lens.is_empty() || lens.contains(&self.part_len);
         let unsecured = self.header.unsecured && self.part_len == 0;
-        let complete = self.is_last_part() && (unsecured || (self.part_len > 0 && fits));
+        self.is_last_part() && (unsecured || (self.part_len > 0 && fits))
+    }
+
+    fn end(&mut self) -> Ending {
+        let complete = match self.disclosed {
+            Disclosed::No => self.is_complete(),
+            Disclosed::Disclosure => self.complete,
+            Disclosed::Binding => self.complete && self.is_complete(),
+        };
         self.end_part();
         let kind = if self.header.encrypted { Kind::Jwe } else { Kind::Jwt };
         Ending { kind, complete }

@@ -1,0 +1,165 @@
+//! JOSE compact tokens: the header that proves one, and the parts behind it.
+
+mod body;
+
+pub(super) use body::Body;
+
+use super::characters::{Characters, is_base64};
+use super::cursor::{Cursor, More};
+use super::header::{Header, Text, read_header, read_object};
+
+/// No real header is longer: one still undecided after this many characters is decided by what is known of it.
+pub(super) const HEADER_LEN_MAX: usize = 64 << 10;
+
+/// What is remembered between candidates so that a text full of them costs linear time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memo {
+    /// Indexes of the last run of base64 characters that was measured.
+    run: std::ops::Range<usize>,
+    /// Whether the run may go on in the bytes to come.
+    open: bool,
+    /// The same of encoded characters.
+    encoded_run: std::ops::Range<usize>,
+    /// The last header that was read, and what it says: services send the same header again and again.
+    last: Option<(Vec<u8>, Header)>,
+}
+
+impl Memo {
+    /// Indexes are about to change.
+    pub fn forget_indexes(&mut self) {
+        self.run = 0..0;
+        self.encoded_run = 0..0;
+    }
+
+    /// How many base64 characters follow, up to the limit.
+    pub fn run_len(&mut self, at: &Cursor<'_>) -> Result<usize, More> {
+        if !self.run.contains(&at.at) {
+            let rest = at.rest();
+            let len = rest.iter().position(|&byte| !is_base64(byte));
+            self.run = at.at..at.at + len.unwrap_or(rest.len());
+            self.open = len.is_none() && !at.rest_is_all();
+        }
+        match self.run.end - at.at {
+            HEADER_LEN_MAX.. => Ok(HEADER_LEN_MAX),
+            _ if self.open => Err(More),
+            len => Ok(len),
+        }
+    }
+
+    /// Where the run of characters ends, encoded ones among them, up to the limit.
+    fn encoded_end(&mut self, at: &Cursor<'_>) -> Result<usize, More> {
+        let limit = at.at + HEADER_LEN_MAX;
+        if !self.encoded_run.contains(&at.at) {
+            let mut characters = Characters::new(*at, 0);
+            // Twice the limit, so that candidates up to the limit behind this one find it measured.
+            while characters.at() < limit + HEADER_LEN_MAX {
+                let before = characters.at();
+                match characters.next() {
+                    Ok(Some(byte)) if is_base64(byte) => {}
+                    Err(More) if before < limit => return Err(More),
+                    _ => {
+                        self.encoded_run = at.at..before;
+                        return Ok(before.min(limit));
+                    }
+                }
+            }
+            self.encoded_run = at.at..characters.at();
+        }
+        Ok(self.encoded_run.end.min(limit))
+    }
+
+    fn read(&mut self, text: &[u8]) -> Result<Option<Header>, More> {
+        const REMEMBERED_LEN_MAX: usize = 512;
+        if let Some((last, header)) = &self.last
+            && last == text
+        {
+            return Ok(Some(*header));
+        }
+        let header = read_header(Text::Plain(text), false)?;
+        if let Some(header) = header
+            && text.len() <= REMEMBERED_LEN_MAX
+        {
+            self.last = Some((text.to_vec(), header));
+        }
+        Ok(header)
+    }
+}
+
+/// Decides whether a JOSE token with something secret in it begins here: a header (RFC 7515 §4, RFC 7516 §4), a dot, and
+/// at least one character behind. A lone header is no secret.
+pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
+    let len = memo.run_len(at)?;
+    let text = &at.rest()[..len];
+    if len == HEADER_LEN_MAX {
+        return read_header(Text::Plain(text), true);
+    }
+    let mut after = at.advanced(len);
+    match after.peek()? {
+        Some(b'.' | b'=') => {}
+        Some(b'%' | b'\\' | b'&' | 0x1b) => return encoded_head(at, memo),
+        _ => return Ok(None),
+    }
+    for _ in 0..2 {
+        if after.peek()? == Some(b'=') {
+            after.at += 1;
+        }
+    }
+    if after.peek()? != Some(b'.') {
+        return if at.peek_at(len)? == Some(b'=') { encoded_head(at, memo) } else { Ok(None) };
+    }
+    if !is_secret(&after)? {
+        return Ok(None);
+    }
+    memo.read(text)
+}
+
+/// The same where the header, or what follows it, is encoded or wrapped.
+fn encoded_head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
+    let characters = Characters::new(*at, 0);
+    // Candidates that are none are not measured first.
+    let text = Text::Encoded { characters, end: at.at + HEADER_LEN_MAX };
+    if !super::header::begins_object(text)? {
+        return Ok(None);
+    }
+    let end = memo.encoded_end(at)?;
+    let cut = end >= at.at + HEADER_LEN_MAX;
+    let text = Text::Encoded { characters, end };
+    let Some(header) = read_header(text, cut)? else { return Ok(None) };
+    if cut {
+        return Ok(Some(header));
+    }
+    let mut after = at.advanced(end - at.at);
+    for _ in 0..2 {
+        let mut characters = Characters::new(after, 0);
+        if characters.next()? == Some(b'=') {
+            after = characters.cursor();
+        }
+    }
+    Ok(is_secret(&after)?.then_some(header))
+}
+
+/// Whether a dot comes next, and behind it at least one character of a payload or signature.
+fn is_secret(at: &Cursor<'_>) -> Result<bool, More> {
+    let mut characters = Characters::new(*at, 0);
+    if characters.next()? != Some(b'.') {
+        return Ok(false);
+    }
+    Ok(match characters.next()? {
+        // A detached payload (RFC 7515 appendix F) or no encrypted key (RFC 7516 §4.5).
+        Some(b'.') => characters.next()?.is_some_and(is_base64),
+        next => next.is_some_and(is_base64),
+    })
+}
+
+/// Where the next line begins if this one ends inside what may become a header: the rest of the token may follow there.
+pub(super) fn cut_header_end(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<usize>, More> {
+    let len = memo.run_len(at)?;
+    let next_line = match (at.peek_at(len)?, len) {
+        (_, HEADER_LEN_MAX) => return Ok(None),
+        (None, _) => len,
+        (Some(b'\n'), _) => len + 1,
+        (Some(b'\r'), _) if at.peek_at(len + 1)? == Some(b'\n') => len + 2,
+        _ => return Ok(None),
+    };
+    Ok(read_object(Text::Plain(&at.rest()[..len]))?.is_open.then_some(at.at + next_line))
+}

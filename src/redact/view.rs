@@ -1,0 +1,241 @@
+//! Texts inside an encoding: a stretch of input decoded, and where each decoded byte came from.
+//!
+//! A view is bounded. What it shows is scanned like any text, by the same scan one level deeper, and what is found there is
+//! replaced here.
+
+use super::characters::{Characters, is_base64};
+use super::cursor::{Cursor, More};
+
+/// So much of the input is decoded for one decision. More than the longest header that is read, and less than what may
+/// wait in a buffer.
+pub(super) const VIEW_LEN_MAX: usize = 96 << 10;
+/// How far back a stretch is looked for.
+pub(super) const STRETCH_BACK_MAX: usize = 4096;
+
+/// How a stretch of text is encoded, and where in it the fragment stands that gave it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// RFC 4648 §4, §5. The group of four characters begins so many characters before the fragment.
+    Base64 { back: usize },
+    /// RFC 4648 §8.
+    Hex,
+    /// Pairs of hexadecimal digits with one character between them.
+    SpacedHex,
+    /// Letters in percent encoding, escapes or character references, which no honest encoder needs to write so.
+    Escaped,
+    /// Characters of two bytes.
+    Utf16,
+}
+
+/// A decoded stretch.
+pub(super) struct View {
+    pub text: Vec<u8>,
+    /// Where each byte of `text` comes from, as first and last index in the input; empty where only the stretch as a whole
+    /// can be replaced.
+    origin: Vec<(usize, usize)>,
+    /// Where it begins and ends in the input.
+    pub start: usize,
+    pub end: usize,
+    /// The stretch goes on behind the longest view.
+    pub cut: bool,
+}
+
+impl View {
+    /// Where the bytes of `text` stand in the input.
+    pub fn raw(&self, text: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+        match (self.origin.get(text.start), text.end.checked_sub(1).and_then(|last| self.origin.get(last))) {
+            (Some(first), Some(last)) => first.0..last.1,
+            _ => self.start..self.end,
+        }
+    }
+
+    /// Whether what is found is replaced by itself, not with the stretch around it.
+    pub fn is_exact(&self) -> bool {
+        !self.origin.is_empty()
+    }
+
+    /// Decodes base64 from the beginning of a group of four characters on.
+    pub fn base64(at: &Cursor<'_>) -> Result<Self, More> {
+        let mut characters = Characters::new(*at, 0);
+        let (mut sextets, mut slashes) = (Vec::new(), Vec::new());
+        let mut end = at.at;
+        let mut cut = false;
+        loop {
+            if characters.at() - at.at >= VIEW_LEN_MAX {
+                cut = true;
+                break;
+            }
+            let mut next = characters;
+            match next.next()? {
+                Some(byte) if is_base64(byte) => {
+                    if byte == b'/' {
+                        slashes.push((sextets.len(), end));
+                    }
+                    sextets.push(sextet(byte));
+                }
+                // Padding belongs to it, as far as it fits.
+                Some(b'=') if sextets.len() % 4 > 1 => {
+                    end = next.at();
+                    let mut second = next;
+                    if sextets.len() % 4 == 2 && second.next()? == Some(b'=') {
+                        end = second.at();
+                    }
+                    break;
+                }
+                _ => break,
+            }
+            characters = next;
+            end = next.at();
+        }
+        let mut text = decode(&sextets);
+        // What follows a slash is a path's next segment if it decodes to no text.
+        for (index, at) in slashes {
+            let from = index * 6 / 8;
+            let behind = text.get(from..text.len().min(from + 9)).unwrap_or_default();
+            if !is_text(behind) {
+                text.truncate(from);
+                end = at;
+                cut = false;
+                break;
+            }
+        }
+        Ok(Self { text, origin: Vec::new(), start: at.at, end, cut })
+    }
+
+    /// Decodes pairs of hexadecimal digits with `apart` characters between them.
+    pub fn hex(at: &Cursor<'_>, apart: usize) -> Result<Self, More> {
+        let separator = at.peek_at(2)?;
+        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut cursor = *at;
+        while let (Some(high), Some(low)) = (hex_digit(cursor.peek()?), hex_digit(cursor.peek_at(1)?)) {
+            view.text.push(high << 4 | low);
+            view.end = cursor.at + 2;
+            if view.end - view.start >= VIEW_LEN_MAX {
+                view.cut = true;
+                break;
+            }
+            if apart == 1 && cursor.peek_at(2)? != separator {
+                break;
+            }
+            cursor.at += 2 + apart;
+        }
+        Ok(view)
+    }
+
+    /// Decodes characters that are encoded one by one, up to a blank or quote.
+    pub fn escaped(at: &Cursor<'_>) -> Result<Self, More> {
+        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut cursor = *at;
+        while let Some(unit) = cursor.unit()? {
+            if unit.len == 1 && matches!(unit.byte, 0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`') {
+                break;
+            }
+            if cursor.at - at.at >= VIEW_LEN_MAX {
+                view.cut = true;
+                break;
+            }
+            view.text.push(unit.byte);
+            view.origin.push((cursor.at, cursor.at + unit.len));
+            cursor.at += unit.len;
+        }
+        view.end = cursor.at;
+        Ok(view)
+    }
+
+    /// Decodes ASCII characters of two bytes in a line. Each is taken for the character and the zero behind it: whether the
+    /// zero stands before or behind, a stretch of both begins and ends with the same bytes around it.
+    pub fn utf16(at: &Cursor<'_>) -> Result<Self, More> {
+        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut cursor = *at;
+        while let Some(byte @ (b'\t' | b' '..=b'~')) = cursor.peek()? {
+            let next = cursor.peek_at(1)?;
+            let len = if next == Some(0) { 2 } else { 1 };
+            // The last character of a big-endian text has no zero behind it.
+            if len == 1 && next.is_some_and(|next| !matches!(next, b'\r' | b'\n')) {
+                break;
+            }
+            if cursor.at - at.at >= VIEW_LEN_MAX {
+                view.cut = true;
+                break;
+            }
+            view.text.push(byte);
+            view.origin.push((cursor.at, cursor.at + len));
+            cursor.at += len;
+        }
+        view.end = cursor.at;
+        Ok(view)
+    }
+}
+
+/// Where the run of base64 characters that ends at `at` begins: not before what an escape, a percent encoding or a colour
+/// code ends with.
+pub(super) fn run_start(at: &Cursor<'_>) -> usize {
+    let before = at.before(STRETCH_BACK_MAX);
+    let mut start = before.iter().rposition(|&byte| !is_base64(byte)).map_or(0, |last| last + 1);
+    let run = &before[start..];
+    let skipped = match &before[..start] {
+        [.., b'\\'] => match run {
+            [b'u', digits @ ..] => 1 + digits.iter().take(4).take_while(|digit| digit.is_ascii_hexdigit()).count(),
+            [b'x', digits @ ..] => 1 + digits.iter().take(2).take_while(|digit| digit.is_ascii_hexdigit()).count(),
+            [] => 0,
+            _ => 1,
+        },
+        [.., b'%'] => run.iter().take(2).take_while(|digit| digit.is_ascii_hexdigit()).count(),
+        [.., 0x1b, b'['] | [.., b';'] => {
+            let digits = run.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if run.get(digits) == Some(&b'm') { digits + 1 } else { 0 }
+        }
+        _ => 0,
+    };
+    start += skipped;
+    at.at - (before.len() - start)
+}
+
+/// The bytes that groups of four characters stand for.
+pub(super) fn decode_characters(characters: &[u8]) -> Vec<u8> {
+    let sextets: Vec<u8> = characters.iter().map(|&byte| sextet(byte)).collect();
+    decode(&sextets)
+}
+
+/// Whether `characters` can begin base64 of ASCII text. What holds for some characters holds for fewer of them.
+pub(super) fn is_base64_of_text(characters: &[u8]) -> bool {
+    // The first bit of a byte of ASCII is zero, and the first sextet of a group begins a byte.
+    let first_bit = |group: &[u8]| group.len() != 1 || sextet(group[0]) < 0b10_0000;
+    is_text(&decode_characters(characters)) && characters.chunks(4).last().is_none_or(first_bit)
+}
+
+/// Whether `digits` can begin hexadecimal digits of ASCII text.
+pub(super) fn is_hex_of_text(digits: &[u8]) -> bool {
+    digits.chunks(2).all(|pair| match (hex_digit(pair.first().copied()), pair.get(1)) {
+        (Some(high), None) => high < 8,
+        (Some(high), Some(&low)) => hex_digit(Some(low)).is_some_and(|low| is_text(&[high << 4 | low])),
+        (None, _) => false,
+    })
+}
+
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
+}
+
+fn sextet(character: u8) -> u8 {
+    match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' | b'-' => 62,
+        _ => 63,
+    }
+}
+
+fn decode(sextets: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(sextets.len() * 3 / 4);
+    for group in sextets.chunks(4) {
+        let bits = group.iter().fold(0, |bits, &sextet| bits << 6 | u32::from(sextet)) << (6 * (4 - group.len()));
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    bytes
+}
+
+pub(super) fn hex_digit(byte: Option<u8>) -> Option<u8> {
+    byte.and_then(|byte| char::from(byte).to_digit(16)).map(|digit| digit as u8)
+}
