@@ -40,12 +40,14 @@ impl Rest {
 
     /// Says that the text is complete, and appends what was undecided.
     pub fn end_text(&mut self, clean: &mut CleanBlock) {
-        if self.is_string {
-            return self.redactor.end_record(clean);
+        if !self.is_string {
+            // The line's own end, which the redactor tells from an end of the input. What was held has none.
+            self.redactor.push(b"\n", clean);
         }
-        // The line's own end, which the redactor tells from an end of the input.
-        self.redactor.push(b"\n", clean);
-        clean.split_off(clean.len() - 1);
+        self.redactor.end_record(clean);
+        if !self.is_string && clean.as_bytes().ends_with(b"\n") {
+            clean.split_off(clean.len() - 1);
+        }
     }
 
     /// A line of this content.
