@@ -1,6 +1,6 @@
 //! Lines of the Kubernetes container runtime interface: `2016-10-06T00:17:09.669794202Z stdout P content`.
 
-use super::{Channel, Line};
+use super::line::{Channel, Line};
 use memchr::memchr;
 
 /// The longest time, stream and tags that are taken for such.

@@ -1,7 +1,7 @@
 //! Lines of Docker's `json-file` driver: `{"log":"content\n","stream":"stdout","time":"…"}`.
 
 use super::super::json;
-use super::{Channel, Line};
+use super::line::{Channel, Line};
 use std::ops::Range;
 
 /// Takes a line apart. The content is the string of `log` as it is written.

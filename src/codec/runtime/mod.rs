@@ -3,86 +3,22 @@
 
 mod cri;
 mod docker;
+mod line;
 mod rest;
 
+pub(super) use line::Runtime;
+pub(crate) use line::{RUNTIME_LINE_BYTES, last_whole_record};
+
+use super::json;
 use super::release::{KEPT_BYTES_MAX, Release};
-use super::{Codec, json};
-use crate::redact::{Carry, CleanBlock, Counts, Redaction, Replacement};
+use crate::redact::{Carry, CleanBlock, Counts, Redaction};
+use line::{Channel, Envelope, Line};
 use rest::Rest;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A line of a part of 16 KiB is never longer, however its content is escaped. So much of a line is gathered even where
-/// `max_record_bytes` is less.
-pub(crate) const RUNTIME_LINE_BYTES: usize = 128 << 10;
 /// What keeping a line costs besides its bytes, about.
 const HELD_OVERHEAD: usize = 64;
-
-/// Who wrote the lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Runtime {
-    /// Kubernetes: containerd, CRI-O.
-    Cri,
-    /// Docker's `json-file` driver.
-    Docker,
-}
-
-impl Runtime {
-    /// The runtime whose lines a codec reads.
-    pub fn of(codec: Codec) -> Option<Self> {
-        match codec {
-            Codec::Text | Codec::Json => None,
-            Codec::Cri => Some(Runtime::Cri),
-            Codec::Docker => Some(Runtime::Docker),
-        }
-    }
-
-    fn line(self, text: &[u8]) -> Option<Line> {
-        match self {
-            Runtime::Cri => cri::line(text),
-            Runtime::Docker => docker::line(text),
-        }
-    }
-
-    /// Whether a channel's text comes as the contents of JSON strings.
-    fn has_strings(self, channel: Channel) -> bool {
-        self == Runtime::Docker && channel != Channel::Foreign
-    }
-}
-
-/// The last place in some lines behind which no text goes on that began before.
-pub(crate) fn last_whole_record(codec: Codec, lines: &[u8]) -> Option<usize> {
-    let runtime = Runtime::of(codec)?;
-    let (mut is_open, mut at, mut last) = ([false; 3], 0, None);
-    for line in lines.split_inclusive(|&byte| byte == b'\n') {
-        at += line.len();
-        if let Some(line) = runtime.line(line.strip_suffix(b"\n").unwrap_or(line)) {
-            is_open[line.channel as usize] = line.is_partial;
-        }
-        if is_open == [false; 3] {
-            last = Some(at);
-        }
-    }
-    last
-}
-
-/// Whose text a line carries. Each is a text of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Channel {
-    Stdout,
-    Stderr,
-    /// Lines that the runtime did not write.
-    Foreign,
-}
-
-/// Where a line's content is, and whose it is.
-#[derive(Clone, Debug)]
-struct Line {
-    channel: Channel,
-    /// The next line of the channel goes on with the same text.
-    is_partial: bool,
-    content: Range<usize>,
-}
 
 /// A line that waits for others.
 #[derive(Default)]
@@ -243,10 +179,9 @@ impl RuntimeRecords {
 
     /// Bytes that wait.
     pub fn pending(&self) -> usize {
+        let held = self.held_bytes - HELD_OVERHEAD * self.held.len();
         let rests = self.channels.iter().filter_map(|open| open.rest.as_ref());
-        self.line.len()
-            + self.held.iter().map(|held| held.text.len()).sum::<usize>()
-            + rests.map(Rest::pending).sum::<usize>()
+        self.line.len() + held + rests.map(Rest::pending).sum::<usize>()
     }
 
     pub fn counts(&self) -> Counts {
@@ -309,10 +244,14 @@ impl RuntimeRecords {
             let range = start..start + held.content.len();
             start = range.end;
             let mut clean = CleanBlock::new();
-            let mut envelope = Envelope::new(self.runtime, &self.redaction, held);
-            envelope.before(&mut clean, &mut self.counts);
-            self.redaction.replace_part(&text, range, &found, &mut clean, &mut self.counts);
-            envelope.behind(&mut clean, &mut self.counts);
+            let envelope = Envelope::new(self.runtime, &self.redaction, held);
+            if found.is_empty() && envelope.is_clean() {
+                self.redaction.replace(&held.text, &[], &mut clean, &mut self.counts);
+            } else {
+                envelope.before(&mut clean, &mut self.counts);
+                self.redaction.replace_part(&text, range, &found, &mut clean, &mut self.counts);
+                envelope.behind(&mut clean, &mut self.counts);
+            }
             cleans.push(clean);
         }
         for (&part, clean) in parts.iter().zip(cleans) {
@@ -339,7 +278,7 @@ impl RuntimeRecords {
     fn part(&mut self, channel: Channel, held: &Held, is_partial: bool) -> CleanBlock {
         let open = &mut self.channels[channel as usize];
         let rest = open.rest(&self.redaction, self.runtime.has_strings(channel));
-        let mut envelope = Envelope::new(self.runtime, &self.redaction, held);
+        let envelope = Envelope::new(self.runtime, &self.redaction, held);
         let content = rest.content(&held.text[held.content.clone()], is_partial);
         let mut clean = CleanBlock::new();
         envelope.before(&mut clean, &mut self.counts);
@@ -391,33 +330,5 @@ impl Open {
             self.carry = rest.redactor.carry();
             counts.add(rest.redactor.counts());
         }
-    }
-}
-
-/// What stands around a line's content.
-struct Envelope<'a> {
-    redaction: &'a Redaction,
-    text: Vec<u8>,
-    content_at: usize,
-    found: Vec<Replacement>,
-}
-
-impl<'a> Envelope<'a> {
-    fn new(runtime: Runtime, redaction: &'a Redaction, held: &Held) -> Self {
-        let text = [&held.text[..held.content.start], &held.text[held.content.end..]].concat();
-        let mut found = Vec::new();
-        // The time, stream and tags of the other runtime hold nothing else.
-        if runtime == Runtime::Docker && !text.is_empty() {
-            json::find_around(redaction, &text, &mut found);
-        }
-        Self { redaction, text, content_at: held.content.start, found }
-    }
-
-    fn before(&mut self, out: &mut CleanBlock, counts: &mut Counts) {
-        self.redaction.replace_part(&self.text, 0..self.content_at, &self.found, out, counts);
-    }
-
-    fn behind(&mut self, out: &mut CleanBlock, counts: &mut Counts) {
-        self.redaction.replace_part(&self.text, self.content_at..self.text.len(), &self.found, out, counts);
     }
 }
