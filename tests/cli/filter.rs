@@ -27,7 +27,7 @@ fn parts_of_a_line_are_joined_over_the_rotation_of_their_file() {
     let home = Home::with_key();
     let line = |rest: &str| format!("2016-10-06T00:17:09.669794202Z {rest}\n");
     let old = [line("stdout P Authorization: Bearer 0123456789abcdef"), line("stderr F between")].concat();
-    let (old, new) = (home.file("0.log.1", &old), home.file("0.log", &line("stdout F 0123456789abcdef more")));
+    let (old, new) = (home.file("0.log.1", &old), home.file("0.log", line("stdout F 0123456789abcdef more")));
     let output =
         home.beartrap(["--codec".as_ref(), "cri".as_ref(), old.as_os_str(), new.as_os_str()]).output().unwrap();
     assert!(output.status.success());
