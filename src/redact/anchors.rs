@@ -146,6 +146,35 @@ impl Searcher {
     }
 }
 
+/// The next anchor without an encoding, kept while those with one that come before it are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// What was searched, in the bytes at hand.
+    searched: Range<usize>,
+    found: Option<(Range<usize>, usize)>,
+}
+
+impl Ahead {
+    /// Indexes are about to change.
+    pub fn forget(&mut self) {
+        self.searched = 0..0;
+        self.found = None;
+    }
+
+    fn find(&mut self, searcher: &Searcher, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, usize)> {
+        let is_known = self.searched.start <= span.start
+            && match &self.found {
+                Some((range, _)) => span.start <= range.start,
+                None => span.end <= self.searched.end,
+            };
+        if !is_known {
+            self.found = searcher.find(bytes, span.clone());
+            self.searched = span.clone();
+        }
+        self.found.clone().filter(|(range, _)| range.end <= span.end)
+    }
+}
+
 impl Anchors {
     pub fn new(extra_fields: &[String]) -> Result<Self, String> {
         let spellings: Vec<String> = extra_fields.iter().flat_map(|name| spellings(name)).collect();
@@ -163,9 +192,9 @@ impl Anchors {
 
     /// The first anchor in `bytes[span]`. Where two begin at one place, one without an encoding comes first.
     #[inline]
-    pub fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, Anchor)> {
+    pub fn find(&self, bytes: &[u8], span: Range<usize>, ahead: &mut Ahead) -> Option<(Range<usize>, Anchor)> {
         let mut span = span;
-        let mut found = self.plain.find(bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
+        let mut found = ahead.find(&self.plain, bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
         // Nothing behind what was found is looked for: it would be looked for again.
         if let Some((range, _)) = &found {
             span.end = span.end.min(range.start + ENCODED_LEN_MAX - 1);
@@ -183,8 +212,17 @@ impl Anchors {
         before.or(found)
     }
 
+    /// Whether there is any anchor in `bytes`.
+    pub fn any(&self, bytes: &[u8]) -> bool {
+        self.find(bytes, 0..bytes.len(), &mut Ahead::default()).is_some()
+    }
+
     /// The encoding that gives itself away at the first byte: base64 of an object among them.
     pub fn encoding(&self, at: &Cursor<'_>) -> Result<Option<Encoding>, More> {
+        // The first bytes of the literals that are meant: values are many, and encoded ones few.
+        if !matches!(at.peek()?, Some(b'e' | b'Z' | b'W' | b'6' | b'%' | b'\\' | b'&')) {
+            return Ok(None);
+        }
         for (literal, anchor) in ANCHORS.iter().chain(&ENCODED) {
             let encoding = match anchor {
                 Anchor::Jose => Encoding::Base64 { back: 0 },

@@ -32,6 +32,26 @@ const CLASS: [u8; 256] = {
     class
 };
 
+/// The six bits that a character of base64 stands for.
+#[inline]
+pub(super) fn sextet(character: u8) -> u8 {
+    match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' | b'-' => 62,
+        _ => 63,
+    }
+}
+
+/// The three bytes that a group of up to four characters stands for; what is missing is zero.
+#[inline]
+pub(super) fn decode_group(group: &[u8]) -> [u8; 3] {
+    let bits = group.iter().fold(0, |bits, &character| bits << 6 | u32::from(sextet(character)));
+    let [_, bytes @ ..] = (bits << (6 * (4 - group.len()))).to_be_bytes();
+    bytes
+}
+
 /// Encoders break their lines at one of these lengths (RFC 7468 §2, RFC 2045 §6.8).
 const LINE_LENS: [u64; 2] = [64, 76];
 /// More colour codes in a row are no colouring.

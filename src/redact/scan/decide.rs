@@ -155,10 +155,14 @@ impl Scan {
     /// Decides at base64 of an object: a token, a session, or a text that holds a credential.
     fn object(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
         let cursor = self.at(window, at);
+        let is_plain = self.memo.run_len(&cursor)? >= 16;
+        if is_plain && !begins_object(Text::Plain(cursor.rest()))? {
+            return Ok(Decision::Nothing);
+        }
         if let Some(header) = jose::head(&cursor, &mut self.memo)? {
             return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
         }
-        if !begins_object(Text::Plain(cursor.rest()))? {
+        if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
         if let Some(len) = session_len(&cursor, &mut self.memo)? {
