@@ -2,6 +2,7 @@
 
 use super::active::{Active, jose_token, opaque};
 use super::cookies::Cookies;
+use super::members::{self, follows_name};
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
@@ -73,6 +74,7 @@ impl Scan {
             };
             match carry {
                 Carry::Header(_) | Carry::Bearer if folded => {
+                    context::skip_item(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     context::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     let place = Place { at: cursor.at, grammar: Grammar::Token, trust, kind, requote: None };
                     return self.decide(shared, window, place).inspect_err(|_| self.fold = Some((position, carry)));
@@ -135,6 +137,7 @@ impl Scan {
                     None => Ok(Decision::Nothing),
                 };
             }
+            Anchor::Member => return self.at_member(shared, window, range.start, range.len()),
             Anchor::Paseto => {
                 return Ok(match paseto::range(&cursor, range.len())? {
                     Some(range) => return self.known(shared, window, range, Kind::Token),
@@ -167,7 +170,14 @@ impl Scan {
                 }
                 context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
+            Anchor::Name | Anchor::Cookie => {
+                if let Some(at) = members::signature_value(&cursor, range.len())?
+                    && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
+                {
+                    return Ok(decision);
+                }
+                self.after_name(shared, &cursor, range.len())?
+            }
         };
         self.lead(shared, window, lead)
     }
@@ -185,6 +195,12 @@ impl Scan {
         if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
+        self.protected(window, at)?;
+        if follows_name(&cursor, b"payload")
+            && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
+        {
+            return Ok(decision);
+        }
         if let Some(len) = session_len(&cursor, &mut self.memo)? {
             return self.known(shared, window, at..at + len, Kind::Token);
         }
@@ -195,7 +211,13 @@ impl Scan {
     }
 
     /// A credential whose end is known.
-    fn known(&self, shared: &Shared, window: Window<'_>, range: Range<usize>, kind: Kind) -> Result<Decision, More> {
+    pub(super) fn known(
+        &self,
+        shared: &Shared,
+        window: Window<'_>,
+        range: Range<usize>,
+        kind: Kind,
+    ) -> Result<Decision, More> {
         let mut digester = shared.digester();
         let mut cursor = self.at(window, range.start);
         while cursor.at < range.end

@@ -202,6 +202,12 @@ impl Scan {
             Some(phase) => start + phase,
             None => at,
         };
+        // Version of a PASETO, before the dot of its purpose.
+        match self.at(window, held).before(2) {
+            [b'v' | b'k', b'1'..=b'4'] => return held - 2,
+            [.., b'v' | b'k'] => return held - 1,
+            _ => {}
+        }
         // A compressed session begins with its dot.
         if held > 0 && self.at(window, held).before(1) == b"." { held - 1 } else { held }
     }
