@@ -71,11 +71,7 @@ impl Scan {
         name: usize,
         len: usize,
     ) -> Result<Decision, More> {
-        let mut cursor = self.at(window, name + len);
-        if matches!(cursor.before(1), [b'"' | b'\\']) {
-            cursor.at -= 1;
-        }
-        match value(cursor)? {
+        match value(self.at(window, name + len))? {
             Some(at) => self.jose_member(shared, window, at, Kind::Jwe),
             None => Ok(Decision::Nothing),
         }
