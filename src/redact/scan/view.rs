@@ -328,7 +328,7 @@ impl Stretch {
                 let letter = anchor + usize::from(at.rest().first() == Some(&0));
                 let turns = before.iter().rev().enumerate().take_while(|(index, byte)| {
                     let is_zero = (letter - (anchor - 1 - index)) % 2 == 1;
-                    is_zero == (**byte == 0)
+                    if is_zero { **byte == 0 } else { matches!(**byte, b'\t' | b' '..=b'~') }
                 });
                 let start = anchor - turns.count();
                 from_anchor(start + (letter - start) % 2)
