@@ -56,7 +56,7 @@ pub mod redact;
 mod writer;
 
 pub use redact::{
-    Clean, CleanBlock, Counts, Finding, Fingerprint, Key, KeyError, KeyRing, Kind, Options, Redacted, Redaction,
-    Redactor,
+    Carrier, Clean, CleanBlock, Counts, Finding, Fingerprint, Key, KeyError, KeyRing, Kind, Options, Redacted,
+    Redaction, Redactor,
 };
 pub use writer::{RedactingMakeWriter, RedactingWriter};

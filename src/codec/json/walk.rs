@@ -1,7 +1,7 @@
 //! Walking over a JSON text string by string, without asking it to be valid.
 
 use super::{find, has_hiding_escape, merge};
-use crate::redact::{Carry, Member, Redaction, Replacement};
+use crate::redact::{Carrier, Carry, Member, Redaction, Replacement};
 use memchr::memchr3;
 use std::ops::Range;
 
@@ -98,8 +98,13 @@ fn on_string(
         value(redaction, &decoded.text, context.member.or(beside), depth, found);
     }
     for replacement in found[before..].iter_mut() {
+        let is_whole = !is_key && replacement.range == (0..decoded.text.len());
         let range = decoded.raw_range(&replacement.range);
-        *replacement = replacement.clone().inside_string(content.start + range.start..content.start + range.end);
+        let range = content.start + range.start..content.start + range.end;
+        *replacement = replacement.clone().inside_string(range);
+        if is_whole {
+            replacement.carrier = replacement.carrier.or(Carrier::Member);
+        }
     }
     if is_key {
         // `"name": "Authorization", "value": "…"`: the value belongs to the name before it.

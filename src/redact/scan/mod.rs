@@ -10,6 +10,7 @@ pub use carry::Carry;
 
 use self::view::{DEPTH_MAX, Explored};
 use super::anchors::Anchor;
+use super::carrier::Carrier;
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
 use super::jose::Memo;
@@ -78,6 +79,8 @@ pub(super) struct Scan {
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
     memo: Memo,
+    /// What carries the credential of the last decision.
+    carrier: Carrier,
     /// The text comes out of a string or another encoding.
     is_decoded: bool,
     /// How many more encodings are looked into.
@@ -99,6 +102,7 @@ impl Scan {
             no_cookie_end: (0, 0),
             member: None,
             memo: Memo::default(),
+            carrier: Carrier::None,
             is_decoded: false,
             depth: DEPTH_MAX,
             explored: Explored::default(),
