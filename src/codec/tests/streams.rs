@@ -2,6 +2,7 @@
 
 use super::super::{Codec, Framing, FramingError, StreamStats};
 use super::{FRAMINGS, MARKER, Outcome, framed, pieces_of, run, stream};
+use crate::redact::CleanBlock;
 use proptest::prelude::*;
 
 const PIECE_LENS: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 4095, 4096, 4097, usize::MAX];
@@ -211,6 +212,34 @@ fn json_records_are_taken_whole_and_long_ones_as_text() {
                 Outcome { clean: clean.clone(), ends: vec![], stats, error: None },
                 "{max} {whole} {piece_len}"
             );
+        }
+    }
+}
+
+#[test]
+fn findings_have_their_place_in_the_stream_however_it_is_cut() {
+    let long = "x".repeat(5000);
+    let lines = [
+        r#"{"a":1}"#.to_owned(),
+        r#"{"access_token":"mF_9.B5f-4.1JqM"}"#.to_owned(),
+        String::new(),
+        format!("{long} Bearer mF_9.B5f-4.1JqM"),
+        "Bearer mF_9.B5f-4.1JqM".to_owned(),
+    ];
+    let text = lines.join("\r\n");
+    let expected: Vec<u64> = text.match_indices("mF_9").map(|(at, _)| at as u64).collect();
+    assert_eq!(expected.len(), 3);
+    for codec in [Codec::Text, Codec::Json] {
+        for piece_len in [1, 7, 4096, text.len()] {
+            let mut stream = stream(Framing::NewlineDelimited, codec, 4096, false);
+            let (mut out, mut found) = (CleanBlock::new(), Vec::new());
+            for piece in text.as_bytes().chunks(piece_len) {
+                stream.push(piece, &mut out).unwrap();
+                found.extend(stream.findings().iter().map(|finding| finding.offset));
+            }
+            stream.finish(&mut out).unwrap();
+            found.extend(stream.findings().iter().map(|finding| finding.offset));
+            assert_eq!(found, expected, "{codec:?} in pieces of {piece_len}");
         }
     }
 }
