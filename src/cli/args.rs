@@ -85,7 +85,8 @@ pub(super) struct FilterArgs {
     /// Write to this file instead of standard output; made readable to its owner only, emptied if it is there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    /// What the records are: text; one JSON text a line, where escaped credentials are found too; or lines of a container
+    /// runtime (cri, docker), where the parts of a long line are put together to look for credentials
     #[arg(long, value_name = "CODEC", value_enum)]
     pub codec: Option<CodecName>,
     /// What a credential becomes, {} standing for the marker, for example "hidden:{}"
@@ -189,14 +190,29 @@ pub(super) struct ScanArgs {
     #[command(flatten)]
     pub key: KeyArgs,
     /// What the records are: text, or one JSON text a line, where escaped credentials are found too
-    #[arg(long, value_name = "CODEC", value_enum)]
-    pub codec: Option<CodecName>,
+    #[arg(long, value_name = "CODEC", value_enum, default_value = "text")]
+    pub codec: ScanCodec,
     /// Report as text, as one JSON object a finding, or as a SARIF 2.1.0 document
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: ScanFormat,
     /// Prove that nothing is left in redacted logs: look a second time by other means, and count the markers
     #[arg(long)]
     pub verify: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScanCodec {
+    Text,
+    Json,
+}
+
+impl From<ScanCodec> for Codec {
+    fn from(codec: ScanCodec) -> Self {
+        match codec {
+            ScanCodec::Text => Self::Text,
+            ScanCodec::Json => Self::Json,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -232,6 +248,8 @@ pub(super) enum KeyCommands {
 pub(super) enum CodecName {
     Text,
     Json,
+    Cri,
+    Docker,
 }
 
 impl From<CodecName> for Codec {
@@ -239,6 +257,8 @@ impl From<CodecName> for Codec {
         match name {
             CodecName::Text => Codec::Text,
             CodecName::Json => Codec::Json,
+            CodecName::Cri => Codec::Cri,
+            CodecName::Docker => Codec::Docker,
         }
     }
 }

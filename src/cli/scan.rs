@@ -3,7 +3,6 @@
 use super::args::{ColorWhen, Global, LogFormat, ScanArgs};
 use super::exit::{Exit, Failure};
 use super::{key, stderr};
-use crate::codec::Codec;
 use crate::redact::Redaction;
 use crate::scan::{Name, Names, Opened, Report, Scanner, StreamError, Walk, Walked, open_stdin};
 use std::cell::Cell;
@@ -53,9 +52,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn begin(args: &ScanArgs, global: &Global, redaction: &'a Redaction) -> io::Result<Self> {
-        let codec = args.codec.map_or(Codec::Text, Codec::from);
         Ok(Self {
-            scanner: Scanner::new(redaction, codec, args.verify),
+            scanner: Scanner::new(redaction, args.codec.into(), args.verify),
             report: Report::begin(BufWriter::new(io::stdout().lock()), args.format.into())?,
             names: Names::new(redaction),
             progress: Progress::new(global),

@@ -172,6 +172,7 @@ mod tests {
             (format!("Cookie: a=b; id={JWT}"), "cookie"),
             ("app --access-token=mF_9.B5f-4.1JqM".to_owned(), "option"),
             (format!("context {base64} end"), "base64"),
+            ("git clone https://ada:hunter2x@example.com/r".to_owned(), "userinfo"),
         ] {
             assert_eq!(carriers(&text), [expected], "{text}");
         }

@@ -150,7 +150,8 @@ fn after_authorization(mut cursor: Cursor<'_>, separator: &Separator) -> Result<
 /// Follows the word `bearer` that ends at `word_end` and has no header name before it.
 pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
     let before = word_end.before(48);
-    let challenge = before.windows(12).any(|word| word.eq_ignore_ascii_case(b"authenticate"));
+    let is_challenge = |word: &[u8]| matches!(word[0], b'a' | b'A') && word.eq_ignore_ascii_case(b"authenticate");
+    let challenge = before.windows(12).any(is_challenge);
     let mut cursor = *word_end;
     let kind = Kind::Token;
     match Gap::read(&mut cursor)? {

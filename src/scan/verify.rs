@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn what_is_left_is_seen_however_it_is_cut() {
         let text =
-            format!("x\n{JWT}\nBearer mF_9.B5f-4.1JqM\n?access_token=mF_9.B5f-4.1JqM&a Bearer {MARKER} {MARKER}");
+            format!("x\n{JWT}\nBearer mF_9.B5f-4.1JqMxyz\n?access_token=mF_9.B5f-4.1JqMxyz&a Bearer {MARKER} {MARKER}");
         for piece_len in [1, 10, 1000] {
             let (found, counts) = suspects(&text, piece_len);
             let likes: Vec<_> = found.iter().map(|(_, like)| *like).collect();
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_seen_whole_in_bounded_memory() {
-        let text = "x".repeat(3 * LINE_BYTES_MAX) + " Bearer mF_9.B5f-4.1JqM " + &"y".repeat(3 * LINE_BYTES_MAX);
+        let text = "x".repeat(3 * LINE_BYTES_MAX) + " Bearer mF_9.B5f-4.1JqMxyz " + &"y".repeat(3 * LINE_BYTES_MAX);
         let mut verifier = Verifier::new();
         let mut found = Vec::new();
         for piece in text.as_bytes().chunks(64 << 10) {

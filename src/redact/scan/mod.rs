@@ -9,7 +9,7 @@ mod view;
 pub use carry::Carry;
 
 use self::view::{DEPTH_MAX, Explored};
-use super::anchors::Anchor;
+use super::anchors::{Ahead, Anchor};
 use super::carrier::Carrier;
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
@@ -81,6 +81,7 @@ pub(super) struct Scan {
     memo: Memo,
     /// What carries the credential of the last decision.
     carrier: Carrier,
+    ahead: Ahead,
     /// The text comes out of a string or another encoding.
     is_decoded: bool,
     /// How many more encodings are looked into.
@@ -103,6 +104,7 @@ impl Scan {
             member: None,
             memo: Memo::default(),
             carrier: Carrier::None,
+            ahead: Ahead::default(),
             is_decoded: false,
             depth: DEPTH_MAX,
             explored: Explored::default(),
@@ -166,6 +168,7 @@ impl Scan {
     /// Decides all that can be decided.
     pub fn run(&mut self, shared: &Shared, window: Window<'_>, out: &mut Output) {
         self.memo.forget_indexes();
+        self.ahead.forget();
         out.from = window.index(self.cursor);
         out.replaced = false;
         out.findings.clear();
@@ -305,7 +308,7 @@ impl Scan {
         // Beyond the event nothing is looked for: it would be looked for again.
         let len = window.bytes.len();
         let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));
-        let anchor = shared.anchors.find(window.bytes, from..end);
+        let anchor = shared.anchors.find(window.bytes, from..end, &mut self.ahead);
         match (&anchor, event) {
             (Some((range, _)), Some(event)) if range.start < event => (anchor, None),
             (_, event) => (anchor, event),
