@@ -53,6 +53,8 @@ pub mod fuzzing;
 pub mod key_file;
 #[doc(hidden)]
 pub mod redact;
+#[doc(hidden)]
+pub mod rule_file;
 mod writer;
 
 pub use redact::{

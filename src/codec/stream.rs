@@ -256,7 +256,7 @@ impl RecordStream {
     }
 
     fn count(&mut self) {
-        self.counts = *self.redactor.counts();
+        self.counts = self.redactor.counts().clone();
         if let Some(json) = &self.json {
             self.counts.add(json.redactor.counts());
         }

@@ -1,7 +1,9 @@
 //! Scanning texts that are at hand as a whole, for formats that take records apart.
 
 use super::finding::Finding;
+use super::marker::Template;
 use super::names::{self, Class};
+use super::ruled::Ruled;
 use super::scan::{Output, Scan, Window};
 use super::value::{Grammar, Quote};
 use super::{Carry, CleanBlock, Counts, Fingerprint, Kind, Redaction};
@@ -27,20 +29,35 @@ impl Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Replacement {
     pub range: Range<usize>,
-    fingerprint: Fingerprint,
+    /// Whose marker it becomes; the further lines of a block become nothing.
+    fingerprint: Option<Fingerprint>,
     /// What goes before and behind the marker.
     quote: Vec<u8>,
 }
 
 impl Replacement {
-    fn new(finding: &Finding) -> Self {
+    pub(super) fn new(finding: &Finding) -> Self {
         let start = finding.offset as usize;
         let mut quote = Vec::new();
         if let Some(Quote { byte, backslashes }) = finding.requote {
             quote.resize(backslashes, b'\\');
             quote.push(byte);
         }
-        Self { range: start..start + finding.len as usize, fingerprint: finding.fingerprint, quote }
+        Self { range: start..start + finding.len as usize, fingerprint: Some(finding.fingerprint), quote }
+    }
+
+    /// A line of a block.
+    pub(super) fn of_block(range: Range<usize>, fingerprint: Option<Fingerprint>) -> Self {
+        Self { range, fingerprint, quote: Vec::new() }
+    }
+
+    /// Appends what takes the credential's place.
+    pub(super) fn write(&self, template: &Template, out: &mut Vec<u8>) {
+        if let Some(fingerprint) = &self.fingerprint {
+            out.extend_from_slice(&self.quote);
+            template.write(fingerprint, out);
+            out.extend_from_slice(&self.quote);
+        }
     }
 
     /// The same replacement seen from outside a JSON string: at another place, its quotes escaped.
@@ -54,7 +71,8 @@ impl Replacement {
 impl Redaction {
     /// Whether there is anything in `text` that a decision could begin at.
     pub(crate) fn may_hold(&self, text: &[u8]) -> bool {
-        self.shared().anchors.find(text, 0..text.len()).is_some()
+        let shared = self.shared();
+        shared.anchors.find(text, 0..text.len()).is_some() || shared.rules.may_match(text)
     }
 
     /// What a member's name says of its value.
@@ -64,42 +82,44 @@ impl Redaction {
 
     /// Finds the credentials of a complete text.
     pub(crate) fn scan_text(&self, text: &[u8], found: &mut Vec<Replacement>) {
-        self.scan(Scan::new(0), text, found);
+        self.scan(Scan::new(0), text, Carry::None, found);
     }
 
     /// Finds the credentials of a line behind a line that left something open, and gives what this one leaves open.
     pub(crate) fn scan_line(&self, text: &[u8], before: Carry, found: &mut Vec<Replacement>) -> Carry {
-        let mut scan = Scan::new(0);
-        scan.resume(before);
-        self.run(&mut scan, text, found);
-        scan.end_record();
-        scan.carry()
+        self.scan(Scan::new(0), text, before, found)
     }
 
     /// Finds the credentials of a text that is the value of a member.
     pub(crate) fn scan_member(&self, member: Member, text: &[u8], found: &mut Vec<Replacement>) {
-        self.scan(Scan::of_member(member.class, member.beside), text, found);
+        self.scan(Scan::of_member(member.class, member.beside), text, Carry::None, found);
     }
 
     /// Decides whether a JSON number that is the value of a member must go; a string takes its place.
     pub(crate) fn scan_number(&self, member: Member, number: &[u8], found: &mut Vec<Replacement>) {
         if matches!(member.class, Class::Authorization | Class::Credential) {
             let before = found.len();
-            self.scan(Scan::of_value(Grammar::Number, Kind::Token), number, found);
+            self.scan(Scan::of_value(Grammar::Number, Kind::Token), number, Carry::None, found);
             for replacement in &mut found[before..] {
                 replacement.quote = b"\"".to_vec();
             }
         }
     }
 
-    fn scan(&self, mut scan: Scan, text: &[u8], found: &mut Vec<Replacement>) {
-        self.run(&mut scan, text, found);
-    }
-
-    fn run(&self, scan: &mut Scan, text: &[u8], found: &mut Vec<Replacement>) {
+    fn scan(&self, mut scan: Scan, text: &[u8], before: Carry, found: &mut Vec<Replacement>) -> Carry {
+        let shared = self.shared();
+        let mut ruled = Ruled::default();
+        scan.resume(ruled.resume(&shared, before));
         let mut out = Output::default();
-        scan.run(&self.shared(), Window { bytes: text, base: 0, end: true }, &mut out);
-        found.extend(out.findings.iter().map(Replacement::new));
+        scan.run(&shared, Window { bytes: text, base: 0, end: true }, &mut out);
+        scan.end_record();
+        if shared.rules.is_empty() {
+            found.extend(out.findings.iter().map(Replacement::new));
+            return scan.carry();
+        }
+        let (items, carry) = ruled.into_items(&shared, text, &out.findings, scan.carry());
+        found.extend(items);
+        carry
     }
 
     /// Appends `text` with its replacements, which are in order and apart, and counts them.
@@ -109,10 +129,10 @@ impl Redaction {
         let mut start = 0;
         for replacement in found {
             clean.extend_from_slice(&text[start..replacement.range.start]);
-            clean.extend_from_slice(&replacement.quote);
-            shared.template.write(&replacement.fingerprint, &mut clean);
-            clean.extend_from_slice(&replacement.quote);
-            counts.count(replacement.fingerprint.kind);
+            replacement.write(&shared.template, &mut clean);
+            if let Some(fingerprint) = &replacement.fingerprint {
+                counts.count(fingerprint.kind);
+            }
             start = replacement.range.end;
         }
         clean.extend_from_slice(&text[start..]);

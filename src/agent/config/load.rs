@@ -138,6 +138,7 @@ fn redact(section: &Section<'_>, base: &Path) -> Redact {
     let options = crate::redact::Options {
         extra_fields: checked("extra_fields", values::field),
         allow_fingerprints: checked("allow_fingerprints", values::digest),
+        rules: crate::redact::Rules::default(),
         weak_fingerprints: section.boolean("weak_fingerprints").unwrap_or(false),
         replacement: section
             .string("replacement")

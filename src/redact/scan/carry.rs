@@ -14,7 +14,12 @@ pub enum Carry {
     Bearer,
     /// A cookie header's line ended behind a `;`.
     Cookies,
+    /// A PEM block has begun and not ended.
+    PemBlock,
 }
+
+/// A code apart from those that count up.
+const PEM_BLOCK: u8 = 64;
 
 impl Carry {
     /// A number for a checkpoint; [`from_code`](Self::from_code) reads it.
@@ -23,7 +28,9 @@ impl Carry {
             Carry::None => 0,
             Carry::Cookies => 1,
             Carry::Bearer => 2,
-            Carry::Header(kind) => 3 + kind as u8,
+            Carry::PemBlock => PEM_BLOCK,
+            // No header's credential is a rule's.
+            Carry::Header(kind) => 3 + kind.index() as u8,
         }
     }
 
@@ -33,6 +40,7 @@ impl Carry {
             0 => Some(Carry::None),
             1 => Some(Carry::Cookies),
             2 => Some(Carry::Bearer),
+            PEM_BLOCK => Some(Carry::PemBlock),
             code => Kind::ALL.get(usize::from(code) - 3).map(|&kind| Carry::Header(kind)),
         }
     }
