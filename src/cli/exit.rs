@@ -8,6 +8,8 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// All is done, or the reader of the output wants no more.
     Done = 0,
+    /// `rules test` found nothing.
+    NoMatch = 1,
     /// The command line is wrong.
     Usage = 2,
     /// A defect in this program.
@@ -56,6 +58,7 @@ mod tests {
     fn the_numbers_are_what_scripts_rely_on() {
         let codes = [
             (Exit::Done, 0),
+            (Exit::NoMatch, 1),
             (Exit::Usage, 2),
             (Exit::Engine, 70),
             (Exit::Io, 74),

@@ -129,6 +129,9 @@ impl RecordStream {
         out.set_delimiter(self.delimiter);
         if self.is_open {
             self.end_record(out, false);
+        } else if self.redactor.pending() > 0 {
+            // The lines of a PEM block without an end.
+            self.release.delimited_records(out, |out| self.redactor.end_record(out));
         }
         self.consumed = self.position;
         self.count();
@@ -184,8 +187,11 @@ impl RecordStream {
         let (lines, rest) = input.split_at(lines_len);
         if !lines.is_empty() {
             self.release.delimited_records(out, |out| self.redactor.push(lines, out));
-            debug_assert_eq!(self.redactor.pending(), 0, "a newline decides all before it");
-            self.end_at(self.position + lines_len as u64, self.redactor.carry());
+            // A newline decides all before it, except in a PEM block: a reader that starts again starts before that.
+            self.is_open = false;
+            if self.redactor.pending() == 0 {
+                self.end_at(self.position + lines_len as u64, self.redactor.carry());
+            }
         }
         if !rest.is_empty() {
             self.is_open = true;

@@ -6,6 +6,7 @@ use super::fingerprint::{Digester, Fingerprint};
 use super::key::{Key, KeyRing};
 use super::marker::Template;
 use super::names;
+use super::ruled::Ruled;
 use super::rules::{Progress, Rules};
 use super::scan::{Output, Scan, Window};
 use super::value::Grammar;
@@ -135,6 +136,13 @@ impl Redaction {
             Some(fingerprint)
         };
         shared.keys.keys().iter().filter_map(with_key).collect()
+    }
+}
+
+impl Redaction {
+    /// What rules alone find in a text, whether it overlaps or not, in order.
+    pub fn rule_matches(&self, text: &[u8]) -> Vec<Finding> {
+        Ruled::default().matches(&self.shared(), text)
     }
 }
 

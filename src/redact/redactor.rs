@@ -112,7 +112,11 @@ impl Redactor {
 
     /// How many bytes of input are taken and not yet released, redacted or not.
     pub fn pending(&self) -> usize {
-        self.len - self.index(self.released())
+        let undecided = match &self.ruled {
+            Some(ruled) => ruled.undecided_from(self.scan.consumed()),
+            None => self.scan.cursor(),
+        };
+        self.len - self.index(undecided)
     }
 
     /// The open state at a record's end, to be stored with a checkpoint.
@@ -168,7 +172,7 @@ impl Redactor {
 
     fn run(&mut self, end: bool) -> Clean<'_> {
         let window = Window { bytes: &self.buffer[..self.len], base: self.base, end };
-        let from = self.index(self.released());
+        let from = self.released();
         let shared = self.redaction.shared();
         self.scan.run(&shared, window, &mut self.out);
         if let Some(ruled) = &mut self.ruled {
@@ -180,7 +184,9 @@ impl Redactor {
         };
         match replaced {
             Some(bytes) => Clean::new(bytes),
-            None => Clean::new(&self.buffer[from..self.index(self.released())]),
+            // What is certain to be replaced is not kept.
+            None if from == self.released() => Clean::new(&[]),
+            None => Clean::new(&self.buffer[self.index(from)..self.index(self.released())]),
         }
     }
 }

@@ -40,13 +40,13 @@ struct Item {
     replacement: Replacement,
     /// What is reported of it; nothing of the further lines of a block.
     finding: Option<Finding>,
-    /// Where findings are joined: which one gives its name. The longest does, and of equal ones the engine's.
-    rank: (usize, bool),
+    /// Where findings are joined: which one gives its name. The longest does; of equal ones the one whose kind says most.
+    rank: (usize, u8),
 }
 
 impl Item {
     fn new(finding: Finding) -> Self {
-        let rank = (finding.len as usize, !matches!(finding.fingerprint.kind, Kind::Rule(_)));
+        let rank = (finding.len as usize, telling(finding.fingerprint.kind));
         Self { replacement: Replacement::new(&finding), finding: Some(finding), rank }
     }
 }
@@ -57,16 +57,19 @@ impl Ruled {
         self.released
     }
 
-    /// The first position that must stay at hand; `consumed` is what the engine has taken of a credential in progress.
-    pub fn keep_from(&self, consumed: Range<u64>) -> u64 {
-        let lookbehind = self.searched.saturating_sub(LOOKBEHIND_LEN as u64);
-        // What is replaced in any case need not be kept.
+    /// The first position that has neither left nor is replaced in any case; `consumed` is what the engine has taken of a credential in progress.
+    pub fn undecided_from(&self, consumed: Range<u64>) -> u64 {
         let covered = match self.items.first() {
             Some(item) if item.replacement.range.start as u64 <= self.released => item.replacement.range.end as u64,
             _ => self.released,
         };
-        let unreleased = if consumed.contains(&covered) { consumed.end } else { covered };
-        lookbehind.min(self.pem_read).min(unreleased)
+        if consumed.contains(&covered) { consumed.end } else { covered }
+    }
+
+    /// The first position that must stay at hand.
+    pub fn keep_from(&self, consumed: Range<u64>) -> u64 {
+        let lookbehind = self.searched.saturating_sub(LOOKBEHIND_LEN as u64);
+        lookbehind.min(self.pem_read).min(self.undecided_from(consumed))
     }
 
     /// The state that a record's end left open, `scan` being the engine's.
@@ -110,6 +113,14 @@ impl Ruled {
         (self.items.into_iter().map(|item| item.replacement), carry)
     }
 
+    /// What the rules alone find in a text, joined or not, in order.
+    pub fn matches(mut self, shared: &Shared, text: &[u8]) -> Vec<Finding> {
+        self.search(shared, Window { bytes: text, base: 0, end: true });
+        let mut findings: Vec<_> = self.items.into_iter().filter_map(|item| item.finding).collect();
+        findings.sort_by_key(|finding| (finding.offset, finding.len, finding.fingerprint.kind));
+        findings
+    }
+
     fn find(&mut self, shared: &Shared, window: Window<'_>, scanned: u64, found: &[Finding]) -> u64 {
         let before = self.items.len();
         self.items.extend(found.iter().copied().map(Item::new));
@@ -124,8 +135,7 @@ impl Ruled {
     fn search(&mut self, shared: &Shared, window: Window<'_>) -> u64 {
         let mut found = Vec::new();
         let from = window.index(self.searched);
-        let at =
-            shared.rules.search(window.bytes, from, window.end, &shared.template, &mut self.progress, &mut found);
+        let at = shared.rules.search(window.bytes, from, window.end, &shared.template, &mut self.progress, &mut found);
         let went_on = self.searched != window.position(at);
         self.searched = window.position(at);
         for found in found {
@@ -219,10 +229,19 @@ fn block_items(shared: &Shared, window: Window<'_>, block: &Block) -> Vec<Item> 
         Item {
             replacement: Replacement::of_block(range, is_first.then_some(fingerprint)),
             finding: is_first.then_some(finding),
-            rank: (piece.len(), false),
+            rank: (piece.len(), telling(Kind::Rule(block.kind))),
         }
     };
     block.pieces.iter().enumerate().map(item).collect()
+}
+
+/// A token has the same name whether its context shows it or a rule does.
+fn telling(kind: Kind) -> u8 {
+    match kind {
+        Kind::Jwt | Kind::Jwe => 2,
+        Kind::Rule(_) => 1,
+        Kind::Basic | Kind::Token => 0,
+    }
 }
 
 /// Puts findings in order and joins those that overlap.

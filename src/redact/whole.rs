@@ -90,6 +90,16 @@ impl Redaction {
         self.scan(Scan::new(0), text, before, found)
     }
 
+    /// Adds what rules find in a text, whatever it is; false if that is nothing.
+    pub(crate) fn scan_rules(&self, text: &[u8], found: &mut Vec<Replacement>) -> bool {
+        let shared = self.shared();
+        let before = found.len();
+        if !shared.rules.is_empty() {
+            found.extend(Ruled::default().into_items(&shared, text, &[], Carry::None).0);
+        }
+        found.len() > before
+    }
+
     /// Finds the credentials of a text that is the value of a member.
     pub(crate) fn scan_member(&self, member: Member, text: &[u8], found: &mut Vec<Replacement>) {
         self.scan(Scan::of_member(member.class, member.beside), text, Carry::None, found);

@@ -80,10 +80,19 @@ pub struct Loaded {
 /// Something about a place in a rule file. It quotes names of rules and keys, never patterns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
+    /// Which of the sources it is about.
+    pub source: usize,
     file: String,
     /// Line and column, from 1.
     place: Option<(usize, usize)>,
     message: String,
+}
+
+impl Notice {
+    /// What it says, without the file if that is all that its place is.
+    pub fn message(&self) -> String {
+        if self.place.is_some() { self.to_string() } else { self.message.clone() }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -98,6 +107,13 @@ impl fmt::Display for Notice {
 /// All that is wrong with some rule files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFileErrors(Vec<Notice>);
+
+impl RuleFileErrors {
+    /// Each of them, at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Notice> {
+        self.0.iter()
+    }
+}
 
 impl fmt::Display for RuleFileErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,16 +153,17 @@ fn combine(
 ) -> Result<Loaded, RuleFileErrors> {
     let (mut rules, mut errors, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     let mut first_places: BTreeMap<&'static str, String> = BTreeMap::new();
-    for (file, text) in texts {
+    for (source, (file, text)) in texts.into_iter().enumerate() {
         let text = match text {
             Ok(text) => text,
             Err(message) => {
-                errors.push(Notice { file, place: None, message });
+                errors.push(Notice { source, file, place: None, message });
                 continue;
             }
         };
         let lines = Lines::new(&text);
         let notice = |problem: read::Problem| Notice {
+            source,
             file: file.clone(),
             place: problem.at.map(|at| lines.place(at)),
             message: problem.message,
@@ -171,13 +188,14 @@ fn combine(
     if !errors.is_empty() {
         return Err(RuleFileErrors(errors));
     }
-    let all = |message| RuleFileErrors(vec![Notice { file: "rule files".to_owned(), place: None, message }]);
+    let all = |message| RuleFileErrors(vec![Notice { source: 0, file: "rule files".to_owned(), place: None, message }]);
     Ok(Loaded { rules: Rules::new(rules).map_err(all)?, warnings })
 }
 
 fn warn_of_cost(rule: &Rule, at: usize, report: &mut read::Report) {
     if rule.keywords().is_empty() {
-        let message = format!("rule `{}` has no `keywords`: it is tried on every line, which makes all slower", rule.id());
+        let message =
+            format!("rule `{}` has no `keywords`: it is tried on every line, which makes all slower", rule.id());
         report.warning(at, message);
     }
 }

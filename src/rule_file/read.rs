@@ -126,9 +126,10 @@ impl<'a> Table<'a> {
         let table = |table: &'a DeTable<'a>, at| Table::new(table, at, self.name.clone());
         let tables = match value {
             DeValue::Table(inner) => Some(vec![table(inner, at)]),
-            DeValue::Array(items) => {
-                items.iter().map(|item| item.get_ref().as_table().map(|inner| table(inner, item.span().start))).collect()
-            }
+            DeValue::Array(items) => items
+                .iter()
+                .map(|item| item.get_ref().as_table().map(|inner| table(inner, item.span().start)))
+                .collect(),
             _ => None,
         };
         tables.or_else(|| self.wrong(key, "a table", at, report)).unwrap_or_default()

@@ -40,6 +40,8 @@ pub struct Redact {
     pub key_file: Option<PathBuf>,
     /// What is passed to the engine.
     pub options: crate::redact::Options,
+    /// What the user should know of the rules.
+    pub rule_warnings: Vec<String>,
 }
 
 /// `[sources.NAME]`

@@ -86,7 +86,12 @@ fn find(
 ) -> bool {
     walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
-    if !is_json {
+    if is_json {
+        // A rule may want a member's name and its value.
+        if redaction.scan_rules(text, found) {
+            merge(found);
+        }
+    } else {
         *after = redaction.scan_line(text, before, found);
         merge(found);
     }

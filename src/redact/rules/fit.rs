@@ -15,12 +15,6 @@ pub(super) fn fit(text: &[u8], line: Range<usize>, secret: Range<usize>, kind: R
     if secret.is_empty() {
         return;
     }
-    let mut push = |range: Range<usize>, requote| found.push(Found { range, kind, requote, pem: false });
-    match scalar(text, &line, &secret) {
-        Scalar::Number(range, quote) => return push(range, Some(quote)),
-        Scalar::Literal => return,
-        Scalar::None => {}
-    }
     let secret = whole_characters(text, &line, secret);
     let parted = text[secret.clone()].contains(&b'"');
     let mut start = secret.start;
@@ -30,10 +24,34 @@ pub(super) fn fit(text: &[u8], line: Range<usize>, secret: Range<usize>, kind: R
         if parted {
             piece = trim(text, piece);
         }
-        if !piece.is_empty() {
-            push(piece, None);
-        }
+        push(text, &line, piece, kind, found);
         start = end + 1;
+    }
+}
+
+/// Adds a piece that holds no quotation mark: as a whole if it is text, else each number in it.
+fn push(text: &[u8], line: &Range<usize>, piece: Range<usize>, kind: RuleKind, found: &mut Vec<Found>) {
+    let is_structure = |byte: &u8| STRUCTURE.contains(byte);
+    let bytes = &text[piece.clone()];
+    let scalars = bytes.iter().all(|byte| is_scalar_part(byte) || is_structure(byte));
+    let first = found.len();
+    let mut at = piece.start;
+    while scalars && at < piece.end {
+        at += text[at..piece.end].iter().take_while(|byte| is_structure(byte)).count();
+        let len = text[at..piece.end].iter().take_while(|byte| !is_structure(byte)).count();
+        match scalar(text, line, &(at..at + len)) {
+            _ if len == 0 => {}
+            Scalar::Number(range, quote) => found.push(Found { range, kind, requote: Some(quote), pem: false }),
+            Scalar::Literal => {}
+            Scalar::None => {
+                found.truncate(first);
+                break;
+            }
+        }
+        at += len;
+    }
+    if !piece.is_empty() && (!scalars || at < piece.end) {
+        found.push(Found { range: piece, kind, requote: None, pem: false });
     }
 }
 
@@ -91,6 +109,10 @@ fn trim(text: &[u8], mut range: Range<usize>) -> Range<usize> {
     range
 }
 
+fn is_scalar_part(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-.".contains(byte)
+}
+
 enum Scalar {
     Number(Range<usize>, Quote),
     /// `true`, `false`, `null`
@@ -100,12 +122,9 @@ enum Scalar {
 
 /// Whether what was found is, or lies in, a JSON value that is no string.
 fn scalar(text: &[u8], line: &Range<usize>, secret: &Range<usize>) -> Scalar {
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-    if !text[secret.clone()].iter().all(is_part) {
-        return Scalar::None;
-    }
-    let start = secret.start - text[line.start..secret.start].iter().rev().take_while(|byte| is_part(byte)).count();
-    let end = secret.end + text[secret.end..line.end].iter().take_while(|byte| is_part(byte)).count();
+    let before = text[line.start..secret.start].iter().rev().take_while(|byte| is_scalar_part(byte)).count();
+    let after = text[secret.end..line.end].iter().take_while(|byte| is_scalar_part(byte)).count();
+    let (start, end) = (secret.start - before, secret.end + after);
     let value = &text[start..end];
     let is_number = serde_json::from_slice::<serde_json::Number>(value).is_ok();
     if !is_number && !matches!(value, b"true" | b"false" | b"null") {
@@ -162,6 +181,13 @@ mod tests {
             (r#"{"pin": true}"#, "true", r#"{"pin": true}"#),
             ("pin: 123456", "123456", "pin: «123456»"),
             (r#"["a",123456]"#, "123456", r##"["a",#«123456»]"##),
+            (r#"["a",123456, 77]"#, "123456, 7", r##"["a",#«123456», #«77»]"##),
+            (
+                r#"{"a": 1, "b": "c", "d": null}"#,
+                r#"a": 1, "b": "c", "d": nul"#,
+                r##"{"«a»": #«1», "«b»": "«c»", "«d»": null}"##,
+            ),
+            ("12, 34", "12, 34", "«12, 34»"),
         ] {
             assert_eq!(fitted(text, secret), expected, "{secret}");
         }

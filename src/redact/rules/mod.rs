@@ -12,8 +12,8 @@ mod syntax;
 
 pub use allow::{Allow, AllowSpec, AllowTarget};
 pub use checksum::Checksum;
-pub use rule::{Rule, RuleSpec};
 pub(super) use pem::{Block, Pem};
+pub use rule::{Rule, RuleSpec};
 pub(super) use search::{Found, LOOKBEHIND_LEN, Progress};
 
 use super::finding::RuleKind;

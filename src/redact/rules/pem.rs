@@ -220,12 +220,10 @@ fn gap(text: &[u8], start: usize, template: &Template) -> Gap {
                 }
                 backslashes + 1
             }
-            byte if byte == template.first() => {
-                match marker_len(&Cursor::new(text, gap.end, 0, true), template) {
-                    Ok(Some(len)) => len,
-                    _ => break,
-                }
-            }
+            byte if byte == template.first() => match marker_len(&Cursor::new(text, gap.end, 0, true), template) {
+                Ok(Some(len)) => len,
+                _ => break,
+            },
             _ => break,
         };
         gap.end += len;

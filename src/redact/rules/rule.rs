@@ -72,7 +72,10 @@ impl Rule {
         if let Some(group) = spec.secret_group
             && group >= regex.captures_len()
         {
-            return Err(format!("its `secretGroup` is {group}, but its `regex` has {} groups", regex.captures_len() - 1));
+            return Err(format!(
+                "its `secretGroup` is {group}, but its `regex` has {} groups",
+                regex.captures_len() - 1
+            ));
         }
         for keyword in &spec.keywords {
             if keyword.is_empty() {

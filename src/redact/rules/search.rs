@@ -111,7 +111,9 @@ impl Search<'_> {
             let mut hit = at;
             if self.set.always.is_empty() {
                 let input = Input::new(self.bytes).span(at..span.end);
-                let Some(keyword) = self.set.keywords.as_ref().and_then(|keywords| keywords.find(input)) else { return };
+                let Some(keyword) = self.set.keywords.as_ref().and_then(|keywords| keywords.find(input)) else {
+                    return;
+                };
                 hit = keyword.start();
             }
             if let Some(newline) = memrchr(b'\n', &self.bytes[at..hit]) {
