@@ -109,7 +109,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     let data_dir = root.string("data_dir").and_then(|text| root.path("data_dir", &text, base));
     let shutdown_grace = root.seconds(&keys::SHUTDOWN_GRACE);
     let redact = match root.section("redact") {
-        None => Redact { key_file: None, options: crate::redact::Options::default(), rule_warnings: Vec::new() },
+        None => Redact::default(),
         Some(section) => redact(&section, base),
     };
     let sources: Vec<NamedSource<'_>> = root

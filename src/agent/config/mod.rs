@@ -34,7 +34,7 @@ pub struct Config {
 }
 
 /// `[redact]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Redact {
     /// The key file; `None` means `$BEARTRAP_KEY_FILE` or the default place.
     pub key_file: Option<PathBuf>,

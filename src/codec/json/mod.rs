@@ -87,8 +87,9 @@ fn find(
     walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
     if is_json {
-        // A rule may want a member's name and its value.
-        if redaction.scan_rules(text, found) {
+        // A rule may want a member's name and its value; a string or number alone has neither.
+        let has_members = matches!(text.trim_ascii_start(), [b'{' | b'[', ..]);
+        if has_members && redaction.scan_rules(text, found) {
             merge(found);
         }
     } else {
