@@ -37,8 +37,8 @@ pub fn chunking(data: &[u8]) {
 pub fn json(data: &[u8]) {
     let Some(input) = Input::parse(data) else { return };
     let record_bytes_max = if input.cuts[0] % 4 == 3 { 64 } else { 1 << 20 };
-    let clean = json_lines(&input.text, [&input.text[..]], record_bytes_max);
-    assert_same("in pieces", &json_lines(&input.text, input.pieces(), record_bytes_max), &clean);
+    let clean = json_lines(&REDACTION, &input.text, [&input.text[..]], record_bytes_max);
+    assert_same("in pieces", &json_lines(&REDACTION, &input.text, input.pieces(), record_bytes_max), &clean);
 
     let is_gathered = |line: &&[u8]| line.len() <= record_bytes_max;
     let (before, after) = (input.text.split(is_newline), clean.split(is_newline));
@@ -47,7 +47,7 @@ pub fn json(data: &[u8]) {
         assert!(!is_json(before) || is_json(after), "no longer JSON: {}", after.escape_ascii());
     }
     if input.text.split(is_newline).all(|line| is_gathered(&line)) {
-        assert_same("redacted twice", &json_lines(&clean, [&clean[..]], usize::MAX), &clean);
+        assert_same("redacted twice", &json_lines(&REDACTION, &clean, [&clean[..]], usize::MAX), &clean);
     }
 }
 
@@ -75,8 +75,15 @@ pub fn rules(data: &[u8]) {
     assert_same("filled in pieces", &clean, &whole.clean);
     assert_eq!(findings, whole.findings, "filled in pieces");
 
-    let before = text.split(is_newline);
-    let after: Vec<_> = whole.clean.split(is_newline).collect();
+    let json = json_lines(&redaction, text, [&text[..]], 1 << 20);
+    assert_same("JSON in pieces", &json_lines(&redaction, text, input.pieces(), 1 << 20), &json);
+    assert_json_stays(text, &whole.clean);
+    assert_json_stays(text, &json);
+}
+
+fn assert_json_stays(before: &[u8], after: &[u8]) {
+    let before = before.split(is_newline);
+    let after: Vec<_> = after.split(is_newline).collect();
     assert_eq!(before.clone().count(), after.len(), "lines");
     for (before, after) in before.zip(after) {
         let is_record = matches!(before.trim_ascii_start(), [b'{' | b'[', ..]) && is_json(before);
@@ -142,10 +149,15 @@ fn filled(redaction: &Redaction, input: &Input) -> (Vec<u8>, Vec<Finding>) {
     (clean, findings)
 }
 
-fn json_lines<'a>(text: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>, max_record_bytes: usize) -> Vec<u8> {
+fn json_lines<'a>(
+    redaction: &Redaction,
+    text: &[u8],
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    max_record_bytes: usize,
+) -> Vec<u8> {
     let framing = Framing::NewlineDelimited;
     let decoding = Decoding { framing, codec: Codec::Json, max_record_bytes, whole_records: false };
-    let mut stream = RecordStream::new(&REDACTION, decoding);
+    let mut stream = RecordStream::new(redaction, decoding);
     let mut clean = CleanBlock::new();
     for piece in pieces {
         stream.push(piece, &mut clean).expect("newlines frame everything");

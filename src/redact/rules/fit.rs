@@ -1,7 +1,7 @@
 //! Where a secret that a pattern found really lies: a pattern knows nothing of escapes, strings and numbers, and JSON is
 //! to stay JSON.
 
-use super::search::Found;
+use super::search::{Found, View};
 use crate::redact::finding::RuleKind;
 use crate::redact::value::Quote;
 use std::ops::Range;
@@ -10,7 +10,8 @@ use std::ops::Range;
 const STRUCTURE: &[u8] = b" \t:,{}[]\\=";
 
 /// Adds what of `secret` is to be replaced: all of it, but no quotation mark, no half of an escape or of a character.
-pub(super) fn fit(text: &[u8], line: Range<usize>, secret: Range<usize>, kind: RuleKind, found: &mut Vec<Found>) {
+pub(super) fn fit(view: &View<'_>, secret: Range<usize>, kind: RuleKind, found: &mut Vec<Found>) {
+    let (text, line) = (view.text, view.line.clone());
     let secret = secret.start.max(line.start)..secret.end.min(line.end);
     if secret.is_empty() {
         return;
@@ -24,13 +25,14 @@ pub(super) fn fit(text: &[u8], line: Range<usize>, secret: Range<usize>, kind: R
         if parted {
             piece = trim(text, piece);
         }
-        push(text, &line, piece, kind, found);
+        push(view, piece, kind, found);
         start = end + 1;
     }
 }
 
 /// Adds a piece that holds no quotation mark: as a whole if it is text, else each number in it.
-fn push(text: &[u8], line: &Range<usize>, piece: Range<usize>, kind: RuleKind, found: &mut Vec<Found>) {
+fn push(view: &View<'_>, piece: Range<usize>, kind: RuleKind, found: &mut Vec<Found>) {
+    let text = view.text;
     let is_structure = |byte: &u8| STRUCTURE.contains(byte);
     let bytes = &text[piece.clone()];
     let scalars = bytes.iter().all(|byte| is_scalar_part(byte) || is_structure(byte));
@@ -39,7 +41,7 @@ fn push(text: &[u8], line: &Range<usize>, piece: Range<usize>, kind: RuleKind, f
     while scalars && at < piece.end {
         at += text[at..piece.end].iter().take_while(|byte| is_structure(byte)).count();
         let len = text[at..piece.end].iter().take_while(|byte| !is_structure(byte)).count();
-        match scalar(text, line, &(at..at + len)) {
+        match scalar(view, &(at..at + len)) {
             _ if len == 0 => {}
             Scalar::Number(range, quote) => found.push(Found { range, kind, requote: Some(quote), pem: false }),
             Scalar::Literal => {}
@@ -121,7 +123,8 @@ enum Scalar {
 }
 
 /// Whether what was found is, or lies in, a JSON value that is no string.
-fn scalar(text: &[u8], line: &Range<usize>, secret: &Range<usize>) -> Scalar {
+fn scalar(view: &View<'_>, secret: &Range<usize>) -> Scalar {
+    let (text, line) = (view.text, &view.line);
     let before = text[line.start..secret.start].iter().rev().take_while(|byte| is_scalar_part(byte)).count();
     let after = text[secret.end..line.end].iter().take_while(|byte| is_scalar_part(byte)).count();
     let (start, end) = (secret.start - before, secret.end + after);
@@ -144,7 +147,7 @@ fn scalar(text: &[u8], line: &Range<usize>, secret: &Range<usize>) -> Scalar {
             }
             _ => return Scalar::None,
         },
-        Some((b'[' | b',', _)) => Quote { byte: b'"', backslashes: 0 },
+        Some((b'[' | b',', _)) if !view.is_in_string(start) => Quote { byte: b'"', backslashes: 0 },
         _ => return Scalar::None,
     };
     if is_number { Scalar::Number(start..end, quote) } else { Scalar::Literal }
@@ -159,7 +162,7 @@ mod tests {
         let start = text.find(secret).unwrap();
         let mut found = Vec::new();
         let kind = RuleKind::new("test").unwrap();
-        fit(text.as_bytes(), 0..text.len(), start..start + secret.len(), kind, &mut found);
+        fit(&View::of(text.as_bytes()), start..start + secret.len(), kind, &mut found);
         let mut out = text.to_owned();
         for found in found.iter().rev() {
             let quote = if found.requote.is_some() { "#" } else { "" };
@@ -188,6 +191,7 @@ mod tests {
                 r##"{"«a»": #«1», "«b»": "«c»", "«d»": null}"##,
             ),
             ("12, 34", "12, 34", "«12, 34»"),
+            (r#"{"a":"n[123456,"}"#, "123456", r#"{"a":"n[«123456»,"}"#),
         ] {
             assert_eq!(fitted(text, secret), expected, "{secret}");
         }
@@ -197,7 +201,7 @@ mod tests {
     fn no_character_is_halved() {
         let mut found = Vec::new();
         let kind = RuleKind::new("test").unwrap();
-        fit("aéb".as_bytes(), 0..4, 2..4, kind, &mut found);
+        fit(&View::of("aéb".as_bytes()), 2..4, kind, &mut found);
         assert_eq!(found[0].range, 1..4);
         assert_eq!(whole_characters("aéb".as_bytes(), &(0..4), 0..2), 0..3);
     }

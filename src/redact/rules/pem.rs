@@ -76,10 +76,11 @@ impl Pem {
     ) -> usize {
         let text = &bytes[..span.end];
         let mut at = span.start;
+        let mut starts = starts.iter();
         loop {
             let Some(kind) = self.open else {
                 // A first line inside a body is none.
-                match starts.iter().find(|(start, _)| *start >= at) {
+                match starts.find(|(start, _)| *start >= at) {
                     Some(&(start, kind)) => (at, self.open) = (start, Some(kind)),
                     None => return span.end,
                 }

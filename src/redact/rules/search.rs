@@ -10,6 +10,7 @@ use crate::redact::marker::{Template, marker_len};
 use crate::redact::value::Quote;
 use aho_corasick::Input;
 use memchr::{memchr, memmem, memrchr};
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// As much of a line is looked at in one piece; longer lines are looked at in windows that overlap.
@@ -95,12 +96,14 @@ struct Search<'a> {
 }
 
 /// A window of a line, with what a pattern may look at around it.
-struct View<'a> {
-    text: &'a [u8],
+pub(super) struct View<'a> {
+    pub text: &'a [u8],
     /// Where in `text` a match may begin.
     starts: Range<usize>,
     /// Without what ends the line.
-    line: Range<usize>,
+    pub line: Range<usize>,
+    /// Where strings of JSON begin and end, once somebody wants to know.
+    quotes: OnceCell<Vec<usize>>,
 }
 
 impl Search<'_> {
@@ -155,7 +158,12 @@ impl Search<'_> {
             line_end -= 1;
         }
         let start = window.start - base;
-        let view = View { text: &text, starts: start..starts_end - base, line: start..line_end.max(start) };
+        let view = View {
+            text: &text,
+            starts: start..starts_end - base,
+            line: start..line_end.max(start),
+            quotes: OnceCell::new(),
+        };
         let parts = self.parts(&view);
         let first = found.len();
         for (rule, _) in self.set.rules.iter().zip(&tried).filter(|(_, tried)| **tried) {
@@ -191,7 +199,27 @@ impl Search<'_> {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    #[cfg(test)]
+    pub fn of(text: &'a [u8]) -> Self {
+        Self { text, starts: 0..text.len(), line: 0..text.len(), quotes: OnceCell::new() }
+    }
+
+    /// Whether a string of JSON is open at a place. Of a line that begins elsewhere this is a guess.
+    pub fn is_in_string(&self, at: usize) -> bool {
+        let quotes = self.quotes.get_or_init(|| {
+            let mut escaped = false;
+            let is_quote = |index: &usize| {
+                let byte = self.text[*index];
+                let is_quote = byte == b'"' && !escaped;
+                escaped = byte == b'\\' && !escaped;
+                is_quote
+            };
+            self.line.clone().filter(is_quote).collect()
+        });
+        quotes.partition_point(|quote| *quote < at) % 2 == 1
+    }
+
     fn search(&self, rule: &Rule, part: Range<usize>, found: &mut Vec<Found>) {
         let mut captures = None;
         let mut at = part.start;
@@ -205,7 +233,7 @@ impl View<'_> {
             if matches > UNBOUNDED_MATCHES_MAX && !rule.is_bounded() {
                 // Nobody writes so many secrets into a line. The search ends, but nothing passes for that.
                 next.secret = next.whole.start..part.end;
-                fit(self.text, self.line.clone(), next.secret, rule.kind(), found);
+                fit(self, next.secret, rule.kind(), found);
                 return;
             }
             next.secret = next.secret.start.max(self.line.start)..next.secret.end.min(self.line.end);
@@ -214,7 +242,7 @@ impl View<'_> {
                 let (range, kind) = (next.whole.clone(), rule.kind());
                 found.push(Found { range, kind, requote: None, pem: true });
             } else if accepted {
-                fit(self.text, self.line.clone(), next.secret.clone(), rule.kind(), found);
+                fit(self, next.secret.clone(), rule.kind(), found);
             }
             // What stands behind one secret may be part of the context of another.
             let end = if accepted && rule.is_bounded() { next.secret.end } else { next.whole.end };
