@@ -215,7 +215,7 @@ fn what_is_held_back_is_bounded_and_comes_out_the_same() {
     let endless_match = format!("end<{}> acme_0123456789abcdefghij\n", "x".repeat(300_000));
     let many = "end<a>".repeat(5000) + "\n";
     let block =
-        format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", "QUJD".repeat(16).repeat(1) + "\n");
+        format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", "QUJD".repeat(16) + "\n");
     let huge_block =
         format!("-----BEGIN PRIVATE KEY-----\n{}\nafter\n", format!("{}\n", "QUJD".repeat(16)).repeat(2000));
     let one_line_block = format!("-----BEGIN PRIVATE KEY-----{} after\n", "QUJD".repeat(60_000));

@@ -150,10 +150,13 @@ impl Parser<'_> {
 
     fn allow(&mut self, table: &Table<'_>) -> Option<Arc<Allow>> {
         let errors_before = self.report.errors.len();
-        for (at, key) in table.unknown(ALLOW_KEYS) {
+        let unknown = table.unknown(ALLOW_KEYS);
+        for (at, key) in &unknown {
             let message = format!("{}an allow list: {key} is not supported", table.prefix());
             // More is redacted without the list, never less.
-            self.unsupported(at, message, "the allow list is ignored");
+            self.unsupported(*at, message, "the allow list is ignored");
+        }
+        if !unknown.is_empty() {
             return None;
         }
         let target = match table.string("regexTarget", self.report).unwrap_or("") {
