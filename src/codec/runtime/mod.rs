@@ -185,7 +185,7 @@ impl RuntimeRecords {
     }
 
     pub fn counts(&self) -> Counts {
-        let mut counts = self.counts;
+        let mut counts = self.counts.clone();
         self.channels.iter().filter_map(|open| open.rest.as_ref()).for_each(|rest| counts.add(rest.redactor.counts()));
         counts
     }
