@@ -214,8 +214,7 @@ fn what_is_held_back_is_bounded_and_comes_out_the_same() {
     let long_token = format!("Authorization: Bearer {} acme_0123456789abcdefghij\n", "Ab1".repeat(100_000));
     let endless_match = format!("end<{}> acme_0123456789abcdefghij\n", "x".repeat(300_000));
     let many = "end<a>".repeat(5000) + "\n";
-    let block =
-        format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", "QUJD".repeat(16) + "\n");
+    let block = format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", "QUJD".repeat(16) + "\n");
     let huge_block =
         format!("-----BEGIN PRIVATE KEY-----\n{}\nafter\n", format!("{}\n", "QUJD".repeat(16)).repeat(2000));
     let one_line_block = format!("-----BEGIN PRIVATE KEY-----{} after\n", "QUJD".repeat(60_000));
@@ -306,5 +305,53 @@ fn a_block_is_consumed_as_a_whole() {
         let expected = b"first\n-----BEGIN PRIVATE KEY-----\nredacted-block-*\n";
         assert_eq!(show(&mask_markers(out.as_bytes())), show(expected));
         assert_eq!(stream.consumed(), 34 + 65);
+    }
+}
+
+#[test]
+fn real_logs_without_credentials_stay() {
+    let redaction = builtin();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/clean");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let log = std::fs::read(&path).expect("a log");
+        let found = redaction.rule_matches(&log);
+        assert!(found.is_empty(), "{}: {} found, first at {}", path.display(), found.len(), found[0].offset);
+        count += 1;
+    }
+    assert!(count > 3);
+}
+
+#[test]
+fn redacting_real_logs_twice_changes_nothing() {
+    let redaction = builtin();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let once = whole(&redaction, &std::fs::read(&path).expect("a log"));
+            assert!(whole(&redaction, &once) == once, "{}", path.display());
+        }
+    }
+}
+
+/// A rule costs its own time where it is tried, whatever the text is made of.
+#[test]
+fn a_hostile_line_costs_linear_time() {
+    let redaction = rules();
+    for unit in ["end<", "acme_", "group:", "wide x ", "end<a>", "-----BEGIN PRIVATE KEY-----", "pin: 1234567, "] {
+        let time = |len: usize| {
+            let text: Vec<u8> = unit.bytes().cycle().take(len).collect();
+            let best = (0..3).map(|_| {
+                let started = std::time::Instant::now();
+                pushed(&redaction, text.chunks(64 << 10));
+                started.elapsed()
+            });
+            best.min().expect("three runs")
+        };
+        let (short, long) = (time(256 << 10), time(1 << 20));
+        // Four times as long, and room for a busy machine; quadratic would be sixteen times.
+        assert!(long < short * 10, "{unit}: {short:?} for 256 KiB, {long:?} for 1 MiB");
     }
 }
