@@ -307,3 +307,51 @@ fn a_block_is_consumed_as_a_whole() {
         assert_eq!(stream.consumed(), 34 + 65);
     }
 }
+
+#[test]
+fn real_logs_without_credentials_stay() {
+    let redaction = builtin();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/clean");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let log = std::fs::read(&path).expect("a log");
+        let found = redaction.rule_matches(&log);
+        assert!(found.is_empty(), "{}: {} found, first at {}", path.display(), found.len(), found[0].offset);
+        count += 1;
+    }
+    assert!(count > 3);
+}
+
+#[test]
+fn redacting_real_logs_twice_changes_nothing() {
+    let redaction = builtin();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let once = whole(&redaction, &std::fs::read(&path).expect("a log"));
+            assert!(whole(&redaction, &once) == once, "{}", path.display());
+        }
+    }
+}
+
+/// A rule costs its own time where it is tried, whatever the text is made of.
+#[test]
+fn a_hostile_line_costs_linear_time() {
+    let redaction = rules();
+    for unit in ["end<", "acme_", "group:", "wide x ", "end<a>", "-----BEGIN PRIVATE KEY-----", "pin: 1234567, "] {
+        let time = |len: usize| {
+            let text: Vec<u8> = unit.bytes().cycle().take(len).collect();
+            let best = (0..3).map(|_| {
+                let started = std::time::Instant::now();
+                pushed(&redaction, text.chunks(64 << 10));
+                started.elapsed()
+            });
+            best.min().expect("three runs")
+        };
+        let (short, long) = (time(256 << 10), time(1 << 20));
+        // Four times as long, and room for a busy machine; quadratic would be sixteen times.
+        assert!(long < short * 10, "{unit}: {short:?} for 256 KiB, {long:?} for 1 MiB");
+    }
+}

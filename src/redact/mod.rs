@@ -36,6 +36,6 @@ pub use fingerprint::{Fingerprint, MARKER_LEN_MAX};
 pub use key::{Key, KeyError, KeyRing};
 pub use redaction::{Options, Redaction};
 pub use redactor::{Redacted, Redactor};
-pub use rules::{Allow, AllowSpec, AllowTarget, Checksum, Rule, RuleSpec, Rules};
+pub use rules::{Allow, AllowSpec, AllowTarget, Checksum, RULE_BYTES_MAX, Rule, RuleSpec, Rules};
 pub use scan::Carry;
 pub(crate) use whole::{Member, Replacement};

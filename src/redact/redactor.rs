@@ -159,7 +159,9 @@ impl Redactor {
         let keep_len = self.len - keep_from;
         let start = end.saturating_sub(keep_len);
         assert!(end == 0 || keep_len <= end, "a decision is bounded, and so is what it waits for");
-        self.buffer.copy_within(keep_from..self.len, start);
+        if keep_from != start {
+            self.buffer.copy_within(keep_from..self.len, start);
+        }
         self.base += keep_from as i64 - start as i64;
         self.len = start + keep_len;
     }

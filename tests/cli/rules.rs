@@ -117,3 +117,26 @@ fn rules_that_are_skipped_are_named() {
     ];
     assert_eq!(message.lines().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn a_configuration_names_rules_and_what_is_wrong_with_them() {
+    let home = Home::with_key();
+    home.file("ours.toml", format!("{RULES}[[rules]]\nid = \"all\"\nregex = 'zz[0-9]{{30}}'\n"));
+    home.file("bad.toml", "[[rules]]\nid = \"bad\"\nregex = '(hunter2'\n");
+    let validate = |file: &str| {
+        let ends = "[sources.in]\ntype = \"stdin\"\n[sinks.out]\ntype = \"stdout\"\ninputs = [\"in\"]\n";
+        let config = home.file("beartrap.toml", format!("[redact]\nrule_files = [\"builtin\", \"{file}\"]\n{ends}"));
+        let mut command = home.beartrap(["validate", "--config"]);
+        // Relative paths start at the working directory.
+        command.arg(config).current_dir(home.path("."));
+        feed(command, b"")
+    };
+    let output = validate("ours.toml");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("ours.toml:6:1: rule `all` has no `keywords`"), "{}", text(&output.stderr));
+    let output = validate("bad.toml");
+    assert_eq!(output.status.code(), Some(78));
+    let message = text(&output.stderr);
+    assert!(message.contains("bad.toml:3:1: rule `bad`: its `regex` is no regular expression"), "{message}");
+    assert!(message.contains("beartrap.toml:2:26") && !message.contains("hunter2"), "{message}");
+}

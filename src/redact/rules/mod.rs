@@ -13,7 +13,7 @@ mod syntax;
 pub use allow::{Allow, AllowSpec, AllowTarget};
 pub use checksum::Checksum;
 pub(super) use pem::{Block, Pem};
-pub use rule::{Rule, RuleSpec};
+pub use rule::{RULE_BYTES_MAX, Rule, RuleSpec};
 pub(super) use search::{Found, LOOKBEHIND_LEN, Progress};
 
 use super::finding::RuleKind;

@@ -165,8 +165,8 @@ impl Rule {
 const NFA_BYTES_MAX: usize = 10 << 20;
 /// How deep groups may lie in groups.
 const NEST_MAX: u32 = 100;
-/// The memory that a pattern's automaton may fill while it searches.
-const CACHE_BYTES_MAX: usize = 2 << 20;
+/// The memory that a rule's automaton may fill while a thread searches with it.
+pub const RULE_BYTES_MAX: usize = 1 << 20;
 
 /// A compiled pattern.
 pub(super) struct Pattern {
@@ -191,7 +191,7 @@ pub(super) fn compile(pattern: &str) -> Result<Pattern, String> {
     let bounded = hir.properties().maximum_len().is_some();
     let empty = hir.properties().minimum_len() == Some(0);
     let config =
-        Config::new().utf8_empty(false).nfa_size_limit(Some(NFA_BYTES_MAX)).hybrid_cache_capacity(CACHE_BYTES_MAX);
+        Config::new().utf8_empty(false).nfa_size_limit(Some(NFA_BYTES_MAX)).hybrid_cache_capacity(RULE_BYTES_MAX);
     let regex = Regex::builder().configure(config).build_from_hir(&hir).map_err(|error| match error.size_limit() {
         Some(_) => format!("is too large: its automaton takes over {} MiB", NFA_BYTES_MAX >> 20),
         None => "can't be made into an automaton".to_owned(),
