@@ -132,7 +132,6 @@ impl Carrier {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::redact::{KeyRing, Options, Redaction, Redactor};
 
     const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.eUeApzM_gcYBF0PRFiRmlgpkBUxNoTsVlfWH2sAnqOQ";

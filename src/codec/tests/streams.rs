@@ -147,7 +147,7 @@ fn a_broken_length_releases_what_came_before_and_ends_the_stream() {
         let mut stream = stream(Framing::OctetCounting, Codec::Text, 100, true);
         let input = b"3 one3 two\n5 three";
         let pieces: Vec<&[u8]> = input.chunks(piece_len).collect();
-        let mut out = crate::redact::CleanBlock::new();
+        let mut out = CleanBlock::new();
         let errors: Vec<_> = pieces.iter().filter_map(|piece| stream.push(piece, &mut out).err()).collect();
         assert_eq!((out.as_bytes(), out.record_ends()), (&b"onetwo"[..], &[3, 6][..]));
         assert!(!errors.is_empty() && errors.iter().all(|&error| error == FramingError::Length));
@@ -176,7 +176,7 @@ fn a_stream_that_ends_inside_a_frame_gives_what_there_was() {
 #[test]
 fn a_prompt_appears_at_once() {
     let mut stream = stream(Framing::NewlineDelimited, Codec::Text, 100, false);
-    let mut out = crate::redact::CleanBlock::new();
+    let mut out = CleanBlock::new();
     stream.push(b"done\nProceed? ", &mut out).expect("framed");
     assert_eq!((out.as_bytes(), stream.consumed()), (&b"done\nProceed? "[..], 5));
 }
@@ -184,7 +184,7 @@ fn a_prompt_appears_at_once() {
 #[test]
 fn a_stream_goes_on_after_its_end_at_a_new_record() {
     let mut stream = stream(Framing::NewlineDelimited, Codec::Text, 100, true);
-    let mut out = crate::redact::CleanBlock::new();
+    let mut out = CleanBlock::new();
     stream.push(b"half", &mut out).expect("framed");
     stream.finish(&mut out).expect("framed");
     assert_eq!((out.as_bytes(), stream.consumed()), (&b"half\n"[..], 4));
