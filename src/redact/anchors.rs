@@ -25,6 +25,8 @@ pub(super) enum Anchor {
     Tail { back: usize },
     /// The end of a URL's scheme, whose delimiters may be encoded: a password may follow.
     Authority { encoded: bool },
+    /// The name of a member of a JOSE object (RFC 7515 §7.2, RFC 7516 §7.2).
+    Member,
     /// Version and purpose of a PASETO, without the version's `v` and digit.
     Paseto,
     /// A session of Flask or Django that is compressed: a dot stands before it.
@@ -32,7 +34,7 @@ pub(super) enum Anchor {
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 39] = [
+const ANCHORS: [(&[u8], Anchor); 40] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -61,7 +63,8 @@ const ANCHORS: [(&[u8], Anchor); 39] = [
     (b"SSERTION", Anchor::Name),
     (b"code", Anchor::Name),
     (b"ignature", Anchor::Name),
-    (b"sig=", Anchor::Name),
+    (b"&sig=", Anchor::Name),
+    (b"?sig=", Anchor::Name),
     // `X-Api-Key` as it is written in headers, variables and maps.
     (b"pi-key", Anchor::Name),
     (b"pi-Key", Anchor::Name),
@@ -78,7 +81,7 @@ const ANCHORS: [(&[u8], Anchor); 39] = [
 
 /// What credentials in encodings and in rarer forms hold. They are searched for in a pass of their own: one search for all would be slower
 /// than two.
-const ENCODED: [(&[u8], Anchor); 35] = [
+const ENCODED: [(&[u8], Anchor); 38] = [
     // base64 of `eyJ` and of `earer`, at each of the three places in a group.
     (b"ZXlK", Anchor::Encoded(Encoding::Base64 { back: 0 })),
     (b"V5S", Anchor::Encoded(Encoding::Base64 { back: 2 })),
@@ -112,6 +115,9 @@ const ENCODED: [(&[u8], Anchor); 35] = [
     (b":\\/\\/", Anchor::Authority { encoded: false }),
     (b"%3A%2F%2F", Anchor::Authority { encoded: true }),
     (b"%3a%2f%2f", Anchor::Authority { encoded: true }),
+    (b"\"ciphertext", Anchor::Member),
+    (b"\"encrypted_key", Anchor::Member),
+    (b"\"tag", Anchor::Member),
     (b".public.", Anchor::Paseto),
     (b".local.", Anchor::Paseto),
     (b"eJw", Anchor::Compressed),
@@ -119,7 +125,7 @@ const ENCODED: [(&[u8], Anchor); 35] = [
     (b"eJy", Anchor::Compressed),
     (b"eJz", Anchor::Compressed),
 ];
-const ENCODED_LEN_MAX: usize = 9;
+const ENCODED_LEN_MAX: usize = 14;
 
 /// Finds anchors, leftmost first.
 #[derive(Debug)]

@@ -168,7 +168,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn header(&self) -> Option<Header> {
+    pub fn header(&self) -> Option<Header> {
         match (&self.alg, self.enc) {
             (_, Some(tag_lens)) => Some(Header { encrypted: true, unsecured: false, last_part_lens: tag_lens }),
             (Some(alg), None) => {

@@ -47,6 +47,8 @@ pub enum Clue {
     Tail,
     /// The end of a URL's scheme.
     Authority,
+    /// The name of a member of a JOSE object.
+    JoseMember,
     /// The purpose of a PASETO.
     Paseto,
     /// A compressed session.
@@ -67,6 +69,7 @@ impl From<Anchor> for Clue {
             Anchor::Encoded(Encoding::Utf16) => Self::Utf16,
             Anchor::Tail { .. } => Self::Tail,
             Anchor::Authority { .. } => Self::Authority,
+            Anchor::Member => Self::JoseMember,
             Anchor::Paseto => Self::Paseto,
             Anchor::Compressed => Self::Compressed,
         }
@@ -105,6 +108,8 @@ pub enum Rejection {
     NoSession,
     /// No password stands in the URL.
     NoPassword,
+    /// The member stands in no JOSE object.
+    NoJoseObject,
     /// It is not as a PASETO is.
     NoPaseto,
     /// The letters are part of another word.
@@ -148,6 +153,7 @@ impl Rejection {
             Self::NoRest => "not the rest of a token that was cut",
             Self::NoSession => "no session",
             Self::NoPassword => "no password in the URL",
+            Self::NoJoseObject => "not a member of a JOSE object",
             Self::NoPaseto => "no PASETO",
             Self::OtherWord => "part of another word",
             Self::OtherName => "not a name whose value is a credential",
@@ -206,7 +212,7 @@ mod tests {
             ("tokenize=x", Clue::Name, OtherWord),
             ("a nothingtoken=abc", Clue::Name, OtherName),
             ("access_token=null", Clue::Name, Placeholder),
-            ("access_token=", Clue::Name, Empty),
+            ("access_token=&a=b", Clue::Name, Empty),
             ("token=admin", Clue::Name, Word),
             ("token=12345", Clue::Name, Number),
             ("Bearer authentication", Clue::Scheme, Word),

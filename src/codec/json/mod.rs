@@ -76,10 +76,12 @@ impl JsonRedactor {
 fn has_hiding_escape(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(at) = memchr(b'\\', rest) {
-        match rest.get(at + 1) {
-            Some(b'u' | b'/') => return true,
-            Some(_) => rest = &rest[at + 2..],
-            None => return false,
+        // In a string of a string each escape has one backslash more.
+        rest = &rest[at..];
+        let backslashes = rest.iter().take_while(|&&byte| byte == b'\\').count();
+        rest = &rest[backslashes..];
+        if matches!(rest.first(), Some(b'u' | b'/')) {
+            return true;
         }
     }
     false
@@ -103,6 +105,10 @@ fn find(
     let is_json = is_strict(text);
     if !is_json {
         *after = redaction.scan_line(text, before, found);
+        merge(found);
+    } else if memchr::memmem::find(text, b"protected").is_some() {
+        // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
+        redaction.scan_line(text, Carry::None, found);
         merge(found);
     }
     is_json

@@ -2,6 +2,7 @@
 
 use super::active::{Active, jose_token, opaque};
 use super::cookies::Cookies;
+use super::members::{self, follows_name};
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
@@ -79,6 +80,7 @@ impl Scan {
             };
             match carry {
                 Carry::Header(_) | Carry::Bearer if folded => {
+                    context::skip_item(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     context::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     let place = Place { at: cursor.at, grammar: Grammar::Token, trust, kind, requote: None };
                     return self.decide(shared, window, place).inspect_err(|_| self.fold = Some((position, carry)));
@@ -129,6 +131,7 @@ impl Scan {
         self.carrier = match anchor {
             _ if self.cookies.is_some() => Carrier::Cookie,
             Anchor::Authority { .. } => Carrier::Userinfo,
+            Anchor::Member => Carrier::Member,
             Anchor::Jose | Anchor::Compressed | Anchor::Encoded(_) => Carrier::before(&cursor),
             _ => Carrier::None,
         };
@@ -148,6 +151,7 @@ impl Scan {
                     None => Ok(Decision::Nothing),
                 };
             }
+            Anchor::Member => return self.at_member(shared, window, range.start, range.len()),
             Anchor::Paseto => {
                 return Ok(match paseto::range(&cursor, range.len())? {
                     Some(range) => return self.known(shared, window, range, Kind::Token),
@@ -163,7 +167,7 @@ impl Scan {
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
                 let end = cursor.advanced(range.len());
-                self.carrier = Carrier::Scheme;
+                self.carrier = Carrier::of_scheme(&end);
                 match if scheme { context::after_bearer(&end)? } else { Lead::Nothing } {
                     // `"bearer": "…"`: a member's name.
                     Lead::Nothing if scheme => self.after_name(shared, &cursor, range.len())?,
@@ -182,7 +186,15 @@ impl Scan {
                 self.carrier = Carrier::Authorization;
                 context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
+            Anchor::Name | Anchor::Cookie => {
+                self.carrier = Carrier::Member;
+                if let Some(at) = members::signature_value(&cursor, range.len())?
+                    && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
+                {
+                    return Ok(decision);
+                }
+                self.after_name(shared, &cursor, range.len())?
+            }
         };
         self.lead(shared, window, lead)
     }
@@ -200,6 +212,12 @@ impl Scan {
         if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
+        self.protected(window, at)?;
+        if follows_name(&cursor, b"payload")
+            && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
+        {
+            return Ok(decision);
+        }
         if let Some(len) = session_len(&cursor, &mut self.memo)? {
             return self.known(shared, window, at..at + len, Kind::Token);
         }
@@ -210,7 +228,13 @@ impl Scan {
     }
 
     /// A credential whose end is known.
-    fn known(&self, shared: &Shared, window: Window<'_>, range: Range<usize>, kind: Kind) -> Result<Decision, More> {
+    pub(super) fn known(
+        &self,
+        shared: &Shared,
+        window: Window<'_>,
+        range: Range<usize>,
+        kind: Kind,
+    ) -> Result<Decision, More> {
         let mut digester = shared.digester();
         let mut cursor = self.at(window, range.start);
         while cursor.at < range.end

@@ -4,6 +4,7 @@ mod active;
 mod carry;
 mod cookies;
 mod decide;
+mod members;
 mod trace;
 mod view;
 
@@ -82,6 +83,8 @@ pub(super) struct Scan {
     no_cookie_end: (u64, u8),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
+    /// Where the protected header of a JOSE object stands, and what the object is.
+    jose_object: Option<(u64, Kind)>,
     memo: Memo,
     /// What carries the credential of the last decision.
     carrier: Carrier,
@@ -106,6 +109,7 @@ impl Scan {
             cookies: None,
             no_cookie_end: (0, 0),
             member: None,
+            jose_object: None,
             memo: Memo::default(),
             carrier: Carrier::None,
             ahead: Ahead::default(),

@@ -78,6 +78,7 @@ impl Scan {
             Anchor::Tail { .. } => Ok(Rejection::NoRest),
             Anchor::Compressed => Ok(Rejection::NoSession),
             Anchor::Authority { .. } => Ok(Rejection::NoPassword),
+            Anchor::Member => Ok(Rejection::NoJoseObject),
             Anchor::Paseto => Ok(Rejection::NoPaseto),
             Anchor::Scheme => {
                 if !matches!(cursor.before(1), [b'b' | b'B']) {

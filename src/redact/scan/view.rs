@@ -206,6 +206,12 @@ impl Scan {
             Some(phase) => start + phase,
             None => at,
         };
+        // Version of a PASETO, before the dot of its purpose.
+        match self.at(window, held).before(2) {
+            [b'v' | b'k', b'1'..=b'4'] => return held - 2,
+            [.., b'v' | b'k'] => return held - 1,
+            _ => {}
+        }
         // A compressed session begins with its dot.
         if held > 0 && self.at(window, held).before(1) == b"." { held - 1 } else { held }
     }
@@ -326,7 +332,7 @@ impl Stretch {
                 let letter = anchor + usize::from(at.rest().first() == Some(&0));
                 let turns = before.iter().rev().enumerate().take_while(|(index, byte)| {
                     let is_zero = (letter - (anchor - 1 - index)) % 2 == 1;
-                    is_zero == (**byte == 0)
+                    if is_zero { **byte == 0 } else { matches!(**byte, b'\t' | b' '..=b'~') }
                 });
                 let start = anchor - turns.count();
                 from_anchor(start + (letter - start) % 2)
