@@ -142,6 +142,14 @@ pub(super) enum Subcommands {
         went wrong otherwise, whatever was found."
     )]
     Scan(ScanArgs),
+    /// Say what is found in lines from standard input, why, and what was considered and rejected
+    #[command(
+        long_about = "Say what is found in lines from standard input, why, and what was considered and rejected.\n\n\
+        Credentials are never printed, only where they stand: LINE:COLUMN-COLUMN, counted from 1, in bytes, the last one \
+        included. What was rejected is named by the few letters that drew attention. Rows are those of docs/forms.md. \
+        The input may have 16 MiB."
+    )]
+    Explain(ExplainArgs),
     /// Check a configuration and print every error in it
     Validate(ConfigArgs),
     /// Print what credentials are called in redacted logs; reads one credential a line
@@ -198,6 +206,21 @@ pub(super) struct ScanArgs {
     /// Prove that nothing is left in redacted logs: look a second time by other means, and count the markers
     #[arg(long)]
     pub verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    pub key: KeyArgs,
+    /// Explain in text, or as one JSON object a decision
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: ExplainFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExplainFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
