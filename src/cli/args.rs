@@ -203,7 +203,7 @@ pub(super) struct ScanArgs {
     /// Report as text, as one JSON object a finding, or as a SARIF 2.1.0 document
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: ScanFormat,
-    /// Prove that nothing is left in redacted logs: look a second time by other means, and count the markers
+    /// Check redacted logs: take a second look by other means than the first, and count the markers
     #[arg(long)]
     pub verify: bool,
 }
