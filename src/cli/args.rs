@@ -197,9 +197,10 @@ pub(super) struct ScanArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub key: KeyArgs,
-    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    /// What the records are: text; one JSON text a line, where escaped credentials are found too; or lines of a container
+    /// runtime (cri, docker), where the parts of a long line are put together
     #[arg(long, value_name = "CODEC", value_enum, default_value = "text")]
-    pub codec: ScanCodec,
+    pub codec: CodecName,
     /// Report as text, as one JSON object a finding, or as a SARIF 2.1.0 document
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: ScanFormat,
@@ -221,21 +222,6 @@ pub(super) struct ExplainArgs {
 pub(super) enum ExplainFormat {
     Text,
     Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScanCodec {
-    Text,
-    Json,
-}
-
-impl From<ScanCodec> for Codec {
-    fn from(codec: ScanCodec) -> Self {
-        match codec {
-            ScanCodec::Text => Self::Text,
-            ScanCodec::Json => Self::Json,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
