@@ -175,6 +175,14 @@ pub(super) enum Subcommands {
         went wrong otherwise, whatever was found."
     )]
     Scan(ScanArgs),
+    /// Say what is found in lines from standard input, why, and what was considered and rejected
+    #[command(
+        long_about = "Say what is found in lines from standard input, why, and what was considered and rejected.\n\n\
+        Credentials are never printed, only where they stand: LINE:COLUMN-COLUMN, counted from 1, in bytes, the last one \
+        included. What was rejected is named by the few letters that drew attention. Rows are those of docs/forms.md. \
+        The input may have 16 MiB."
+    )]
+    Explain(ExplainArgs),
     /// Check a configuration and print every error in it
     Validate(ConfigArgs),
     /// Print what credentials are called in redacted logs; reads one credential a line
@@ -229,21 +237,27 @@ pub(super) struct ScanArgs {
     pub key: KeyArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
-    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    /// What the records are: text; one JSON text a line, where escaped credentials are found too; or lines of a container
+    /// runtime (cri, docker), where the parts of a long line are put together
     #[arg(long, value_name = "CODEC", value_enum, default_value = "text")]
-    pub codec: ScanCodec,
+    pub codec: CodecName,
     /// Report as text, as one JSON object a finding, or as a SARIF 2.1.0 document
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: ScanFormat,
-    /// Prove that nothing is left in redacted logs: look a second time by other means, and count the markers
+    /// Check redacted logs: take a second look by other means than the first, and count the markers
     #[arg(long)]
     pub verify: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScanCodec {
-    Text,
-    Json,
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    pub key: KeyArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Explain in text, or as one JSON object a decision
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: ExplainFormat,
 }
 
 #[derive(Debug, Args)]
@@ -286,13 +300,10 @@ pub(super) enum ListFormat {
     Json,
 }
 
-impl From<ScanCodec> for Codec {
-    fn from(codec: ScanCodec) -> Self {
-        match codec {
-            ScanCodec::Text => Self::Text,
-            ScanCodec::Json => Self::Json,
-        }
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExplainFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

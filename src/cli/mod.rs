@@ -3,6 +3,7 @@
 mod args;
 mod exec;
 mod exit;
+mod explain;
 mod filter;
 mod fingerprint;
 mod harden;
@@ -79,6 +80,7 @@ fn run(typed: Typed, core_limit: Option<u64>) -> ExitCode {
     let ended = match command {
         None => filter::run(&filter, global.log_format),
         Some(Subcommands::Scan(args)) => scan::run(&args, &global),
+        Some(Subcommands::Explain(args)) => explain::run(&args),
         Some(Subcommands::Run(args)) => run::run(&args, color),
         Some(Subcommands::Exec(args)) => exec::run(&args, core_limit),
         Some(Subcommands::Validate(args)) => validate::run(&args, color),

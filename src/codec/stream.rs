@@ -136,6 +136,8 @@ impl RecordStream {
             self.push_records(input, out)
         };
         self.position += input.len() as u64;
+        // The parts of a text may have waited for each other.
+        self.findings.sort_by_key(|finding| finding.offset);
         self.count();
         result.inspect_err(|&error| self.broken = Some(error))
     }
@@ -156,6 +158,7 @@ impl RecordStream {
         }
         if let Some(runtime) = &mut self.runtime {
             runtime.finish(&mut self.release, out);
+            self.findings.append(&mut runtime.take_findings());
             self.carry = runtime.carry().unwrap_or_default();
         }
         self.consumed = self.position;
@@ -269,7 +272,9 @@ impl RecordStream {
     fn content(&mut self, piece: &[u8], out: &mut CleanBlock) {
         self.is_open = true;
         if let Some(runtime) = &mut self.runtime {
-            return runtime.content(piece, &mut self.release, out);
+            runtime.begin_line(self.record_start);
+            runtime.content(piece, &mut self.release, out);
+            return self.findings.append(&mut runtime.take_findings());
         }
         if let Some(json) = &mut self.json {
             if json.gather(piece) {
@@ -304,7 +309,8 @@ impl RecordStream {
     fn end_record(&mut self, out: &mut CleanBlock, terminated: bool) {
         if let Some(runtime) = &mut self.runtime {
             self.is_open = false;
-            return runtime.end_line(terminated, &mut self.release, out);
+            runtime.end_line(terminated, &mut self.release, out);
+            return self.findings.append(&mut runtime.take_findings());
         }
         let carry = match &mut self.json {
             Some(json) if !json.is_text => {

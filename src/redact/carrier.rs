@@ -83,8 +83,7 @@ impl Carrier {
             Some(Class::Cookie) => return Ok(Self::Cookie),
             _ => {}
         }
-        let name = &before[before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1)..];
-        if name.starts_with(b"--") {
+        if is_option(before) {
             return Ok(Self::Option);
         }
         if context::is_header_name(name_end) {
@@ -97,6 +96,11 @@ impl Carrier {
             Some(unit) if matches!(unit.byte, b'=' | b']') => Self::Query,
             _ => Self::Member,
         })
+    }
+
+    /// What the scheme that ends at `end` stands in.
+    pub(super) fn of_scheme(end: &Cursor<'_>) -> Self {
+        if is_option(end.before(NAME_LEN_MAX)) { Self::Option } else { Self::Scheme }
     }
 
     /// A member's name as it stands for its value in JSON.
@@ -128,6 +132,12 @@ impl Carrier {
             (carrier, _) => carrier,
         }
     }
+}
+
+/// `--access-token`, `--oauth2-bearer`
+fn is_option(text: &[u8]) -> bool {
+    let name = text.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
+    text[name..].starts_with(b"--")
 }
 
 #[cfg(test)]
@@ -171,6 +181,7 @@ mod tests {
             (format!("Cookie: a=b; id={JWT}"), "cookie"),
             ("app --access-token=mF_9.B5f-4.1JqM".to_owned(), "option"),
             (format!("context {base64} end"), "base64"),
+            ("curl --oauth2-bearer mF_9.B5f-4.1JqM x".to_owned(), "option"),
             ("git clone https://ada:hunter2x@example.com/r".to_owned(), "userinfo"),
         ] {
             assert_eq!(carriers(&text), [expected], "{text}");

@@ -244,9 +244,7 @@ fn after_authorization(mut cursor: Cursor<'_>, separator: &Separator) -> Result<
 
 /// Follows the word `bearer` that ends at `word_end` and has no header name before it.
 pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
-    let before = word_end.before(48);
-    let is_challenge = |word: &[u8]| matches!(word[0], b'a' | b'A') && word.eq_ignore_ascii_case(b"authenticate");
-    let challenge = before.windows(12).any(is_challenge);
+    let challenge = is_challenge(word_end);
     let mut cursor = *word_end;
     let kind = Kind::Token;
     match Gap::read(&mut cursor)? {
@@ -254,6 +252,17 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
         Some(gap) => Scheme { kind, gap }.lead(cursor, Trust::Scheme),
         None => Ok(Lead::Nothing),
     }
+}
+
+/// Whether the word `bearer` that ends here stands in a challenge.
+pub(super) fn is_challenge(word_end: &Cursor<'_>) -> bool {
+    let is_word = |word: &[u8]| matches!(word[0], b'a' | b'A') && word.eq_ignore_ascii_case(b"authenticate");
+    word_end.before(48).windows(12).any(is_word)
+}
+
+/// Whether something separates a name from a value.
+pub(super) fn is_separated(name_end: &Cursor<'_>) -> Result<bool, More> {
+    Ok(Separator::read(&mut name_end.clone(), is_key(name_end))?.is_some())
 }
 
 impl Separator {

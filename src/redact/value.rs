@@ -5,6 +5,7 @@ use super::cursor::{Cursor, More, Unit};
 use super::fingerprint::Digester;
 use super::marker::{Template, marker_len};
 use super::names::{self, Class};
+use super::trace::Rejection;
 use super::word::{Shape, is_placeholder, shape};
 
 /// Which characters a value may have, and so where it ends.
@@ -249,6 +250,33 @@ impl Sample {
             Trust::Code => {
                 shape == Shape::Random && text.len() >= CODE_LEN_MIN && !text.starts_with(b"0x") && !is_error_code(text)
             }
+        }
+    }
+}
+
+impl Sample {
+    /// Why this is no credential, which is known.
+    pub fn why_not(&self, trust: Trust) -> Rejection {
+        let text = self.text();
+        if text.is_empty() {
+            return Rejection::Empty;
+        }
+        if self.whole && (is_placeholder(text) || is_template(text)) {
+            return Rejection::Placeholder;
+        }
+        if self.at_marker {
+            return Rejection::Replaced;
+        }
+        if trust != Trust::Member && names_a_value(text) {
+            return Rejection::InnerName;
+        }
+        if text.iter().any(u8::is_ascii_whitespace) {
+            return Rejection::Sentence;
+        }
+        match shape(text) {
+            Shape::Word => Rejection::Word,
+            Shape::Number => Rejection::Number,
+            Shape::Random => Rejection::TooShort,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The program as a user sees it: real processes, pipes, files and signals.
 
 mod exec;
+mod explain;
 mod filter;
 mod keys;
 mod pages;

@@ -167,7 +167,7 @@ impl Scan {
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
                 let end = cursor.advanced(range.len());
-                self.carrier = Carrier::Scheme;
+                self.carrier = Carrier::of_scheme(&end);
                 match if scheme { context::after_bearer(&end)? } else { Lead::Nothing } {
                     // `"bearer": "…"`: a member's name.
                     Lead::Nothing if scheme => self.after_name(shared, &cursor, range.len())?,
@@ -187,6 +187,7 @@ impl Scan {
                 context::after_name(&end, &shared.extra_names)?
             }
             Anchor::Name | Anchor::Cookie => {
+                self.carrier = Carrier::Member;
                 if let Some(at) = members::signature_value(&cursor, range.len())?
                     && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
                 {

@@ -5,6 +5,7 @@ mod carry;
 mod cookies;
 mod decide;
 mod members;
+mod trace;
 mod view;
 
 pub use carry::Carry;
@@ -17,6 +18,7 @@ use super::finding::{Counts, Finding, Kind};
 use super::jose::Memo;
 use super::names::{self, Class};
 use super::redaction::Shared;
+use super::trace::Step;
 use super::value::Grammar;
 use super::view::STRETCH_BACK_MAX;
 use active::Active;
@@ -55,6 +57,8 @@ pub(super) struct Output {
     /// The released bytes with replacements; only used once something is replaced.
     pub bytes: Vec<u8>,
     pub findings: Vec<Finding>,
+    /// What was decided, if somebody asks.
+    pub trace: Option<Vec<Step>>,
     pub counts: Counts,
 }
 
@@ -216,6 +220,9 @@ impl Scan {
         let (anchor, event) = self.next_event(shared, window, from);
         if let Some(at) = event {
             let decision = self.event(shared, window, at);
+            if out.trace.is_some() {
+                self.note_event(shared, window, at, &decision, out);
+            }
             return self.settle(shared, decision, window, out, at, at);
         }
         let Some((range, anchor)) = anchor else {
@@ -226,7 +233,10 @@ impl Scan {
             return false;
         };
         let start = range.start;
-        let decision = self.confirm(shared, window, range, anchor);
+        let decision = self.confirm(shared, window, range.clone(), anchor);
+        if out.trace.is_some() {
+            self.note(shared, window, (range, anchor), &decision, out);
+        }
         self.settle(shared, decision, window, out, start, start + 1)
     }
 
@@ -329,6 +339,11 @@ impl Scan {
 }
 
 impl Output {
+    /// One that notes what is decided.
+    pub fn traced() -> Self {
+        Self { trace: Some(Vec::new()), ..Self::default() }
+    }
+
     /// Says that the bytes from `index` on do not leave as they are.
     fn replace(&mut self, window: &Window<'_>, index: usize) {
         if !self.replaced {
