@@ -18,6 +18,12 @@ pub(super) enum Anchor {
     Name,
     /// `ookie` of `Cookie` and `Set-Cookie`.
     Cookie,
+    /// The slashes before a URL's authority, in percent encoding or not.
+    Authority { encoded: bool },
+    /// `sig` of a signed URL, and the sign behind it.
+    Signature,
+    /// An option of curl that user and password follow.
+    User,
     /// Something of a credential in an encoding.
     Encoded(Encoding),
     /// `":"` or `":1` in base64, whose group of four characters begins so many characters before: it may be the rest of a
@@ -28,7 +34,7 @@ pub(super) enum Anchor {
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 37] = [
+const ANCHORS: [(&[u8], Anchor); 54] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -68,6 +74,24 @@ const ANCHORS: [(&[u8], Anchor); 37] = [
     (b"pikey", Anchor::Name),
     (b"ookie", Anchor::Cookie),
     (b"OOKIE", Anchor::Cookie),
+    (b"://", Anchor::Authority { encoded: false }),
+    // As PHP writes it in JSON.
+    (b":\\/\\/", Anchor::Authority { encoded: false }),
+    (b"%2F%2F", Anchor::Authority { encoded: true }),
+    (b"%2f%2f", Anchor::Authority { encoded: true }),
+    (b" -u ", Anchor::User),
+    (b"\"-u\"", Anchor::User),
+    (b"'-u'", Anchor::User),
+    (b"-user", Anchor::User),
+    (b"ignature", Anchor::Name),
+    (b"sig=", Anchor::Signature),
+    (b"sig%3D", Anchor::Signature),
+    (b"nt_secret", Anchor::Name),
+    (b"ntSecret", Anchor::Name),
+    (b"NT_SECRET", Anchor::Name),
+    (b"uthkey", Anchor::Name),
+    (b"uth_key", Anchor::Name),
+    (b"uthKey", Anchor::Name),
 ];
 
 /// What credentials in encodings hold. They are searched for in a pass of their own: one search for all would be slower

@@ -1,9 +1,10 @@
 //! The authentication scheme before a credential, and the gap between them.
 
-use super::context::{BLANKS_MAX, Lead, Place, eat_encoded_quote, quote};
+use super::context::{Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::scan::Carry;
+use super::separator::{BLANKS_MAX, eat_encoded_quote, quote};
 use super::value::{Grammar, Trust};
 use super::word::{Shape, shape};
 
@@ -132,14 +133,14 @@ impl Gap {
 }
 
 /// The end of a line or record.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct LineEnd {
-    next_line: usize,
+    pub next_line: usize,
     carriage_return: bool,
 }
 
 /// Whether the line ends here.
-fn line_end(cursor: &Cursor<'_>) -> Result<Option<LineEnd>, More> {
+pub(super) fn line_end(cursor: &Cursor<'_>) -> Result<Option<LineEnd>, More> {
     let carriage_return = cursor.peek()? == Some(b'\r');
     let at = usize::from(carriage_return);
     Ok(match cursor.peek_at(at)? {

@@ -151,7 +151,7 @@ fn is_key(at: &Cursor<'_>) -> Result<bool, More> {
 }
 
 /// The next character of a quoted string; a quote with more backslashes than the opening one is part of it.
-fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
+pub(super) fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
     let backslashes = at.backslashes()?;
     match at.peek_at(backslashes)? {
         Some(byte) if byte == quote.byte && backslashes <= quote.backslashes => return Ok(None),
@@ -215,7 +215,7 @@ impl Sample {
         const CODE_LEN_MIN: usize = 10;
         const NAMED_DIGITS_MIN: usize = 4;
         let text = self.text();
-        if text.is_empty() || (self.whole && (is_placeholder(text) || is_template(text))) {
+        if text.is_empty() || (self.whole && is_stand_in(text)) {
             return false;
         }
         // What was found inside such a text before was found by its own context, not as part of this value.
@@ -281,6 +281,11 @@ fn is_template(text: &[u8]) -> bool {
         [b'%', ..] => text.len() <= 3,
         _ => false,
     }
+}
+
+/// Whether a whole value only stands where a credential would.
+pub(super) fn is_stand_in(text: &[u8]) -> bool {
+    is_placeholder(text) || is_template(text)
 }
 
 fn is_marker(at: &Cursor<'_>, template: &Template) -> Result<bool, More> {

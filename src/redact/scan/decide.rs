@@ -5,15 +5,18 @@ use super::cookies::Cookies;
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
-use crate::redact::context::{self, Lead, Place};
+use crate::redact::context::{self, Lead, Place, Span};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::header::{Text, begins_object};
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
+use crate::redact::next_line;
 use crate::redact::redaction::Shared;
+use crate::redact::separator;
 use crate::redact::session::{compressed_len, session_len};
+use crate::redact::userinfo;
 use crate::redact::value::{Grammar, Quote, Sample, Trust};
 use crate::redact::view::Encoding;
 use std::ops::Range;
@@ -45,10 +48,15 @@ pub(super) enum Decision {
         at: usize,
         quote: Option<Quote>,
     },
+    /// Credentials that are known to their ends.
+    Spans(Vec<Span>),
 }
 impl Scan {
     /// Decides at the beginning of a folded line or of a cookie.
     pub(super) fn event(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
+        if self.next_pending(window) == Some(at) {
+            return self.pending(shared, window, at);
+        }
         let mut cursor = self.at(window, at);
         if let Some((position, carry)) = self.fold
             && window.index(position.max(self.search)) == at
@@ -63,6 +71,12 @@ impl Scan {
                 self.fold = None;
                 return Ok(decision);
             }
+            if matches!(carry, Carry::Authorization | Carry::Credential | Carry::Block | Carry::Token) {
+                let lead = if position < self.search { Lead::Nothing } else { next_line::read(&cursor, carry)? };
+                let decision = self.lead(shared, window, lead)?;
+                self.fold = None;
+                return Ok(decision);
+            }
             let folded = position >= self.search && cursor.skip_blanks(LOOKBACK_LEN)? > 0;
             self.fold = None;
             let (kind, trust) = match carry {
@@ -71,7 +85,7 @@ impl Scan {
             };
             match carry {
                 Carry::Header(_) | Carry::Bearer if folded => {
-                    context::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
+                    separator::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     let place = Place { at: cursor.at, grammar: Grammar::Token, trust, kind, requote: None };
                     return self.decide(shared, window, place).inspect_err(|_| self.fold = Some((position, carry)));
                 }
@@ -147,6 +161,9 @@ impl Scan {
                 }
                 context::after_name(&end, &shared.extra_names)?
             }
+            Anchor::Authority { encoded } => spans(userinfo::read(&cursor.advanced(range.len()), encoded)?),
+            Anchor::Signature => context::after_name(&cursor.advanced(b"sig".len()), &shared.extra_names)?,
+            Anchor::User => spans(userinfo::option(&cursor.advanced(range.len()))?),
             Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
         };
         self.lead(shared, window, lead)
@@ -175,16 +192,7 @@ impl Scan {
     }
 
     fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {
-        let mut digester = shared.digester();
-        let mut cursor = self.at(window, range.start);
-        while cursor.at < range.end
-            && let Some(unit) = cursor.unit()?
-        {
-            digester.update(&[unit.byte]);
-            cursor.at += unit.len;
-        }
-        let fingerprint = digester.finish(Kind::Token);
-        let replaced = vec![Replaced { range, fingerprint, complete: true, wide: false }];
+        let replaced = vec![self.opaque_span(shared, window, range, Kind::Token)];
         Ok(Decision::Replace { replaced, rest: None })
     }
 
@@ -213,6 +221,7 @@ impl Scan {
             Lead::Value(place) => self.decide(shared, window, place),
             Lead::Folded { next_line, carry } => Ok(Decision::Folded { next_line, carry }),
             Lead::Cookies { at, quote } => Ok(Decision::Cookies { at, quote }),
+            Lead::Spans(spans) => Ok(Decision::Spans(spans)),
         }
     }
 
@@ -258,10 +267,17 @@ impl Scan {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
         }
         if Sample::read(&cursor, grammar, &shared.template)?.is_empty() {
-            return Ok(Decision::Nothing);
+            return match context::next_scheme(&cursor, grammar)? {
+                Some(place) => self.decide(shared, window, place),
+                None => Ok(Decision::Nothing),
+            };
         }
         Ok(Decision::Start { at, active: opaque(shared, grammar, kind, None) })
     }
+}
+
+fn spans(spans: Vec<Span>) -> Lead {
+    if spans.is_empty() { Lead::Nothing } else { Lead::Spans(spans) }
 }
 
 /// Steps over what a container runtime puts before each record: `2016-10-06T00:17:09.669794202Z stdout P `.

@@ -4,6 +4,7 @@ mod active;
 mod carry;
 mod cookies;
 mod decide;
+mod spans;
 mod view;
 
 pub use carry::Carry;
@@ -20,6 +21,7 @@ use super::view::STRETCH_BACK_MAX;
 use active::Active;
 use cookies::Cookies;
 use decide::Decision;
+use spans::Pending;
 use std::ops::Range;
 
 /// How far back a decision may look. So many released bytes are kept.
@@ -73,6 +75,8 @@ pub(super) struct Scan {
     /// The next line continues a header if it begins with a blank.
     fold: Option<(u64, Carry)>,
     cookies: Option<Cookies>,
+    /// Credentials that are known and not replaced yet, in order and apart.
+    pending: Vec<Pending>,
     /// Up to this position no cookie ends, with this quote around the header.
     no_cookie_end: (u64, u8),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
@@ -97,6 +101,7 @@ impl Scan {
             cut: None,
             fold: None,
             cookies: None,
+            pending: Vec::new(),
             no_cookie_end: (0, 0),
             member: None,
             memo: Memo::default(),
@@ -229,7 +234,12 @@ impl Scan {
                 self.search = self.search.max(window.position(next));
                 true
             }
-            Ok(decision) => self.follow(shared, decision, window, out),
+            Ok(decision) => {
+                if matches!(decision, Decision::Spans(_)) {
+                    self.search = self.search.max(window.position(next));
+                }
+                self.follow(shared, decision, window, out)
+            }
             Err(More) => {
                 self.release(window, out, self.held_from(window, at));
                 self.search = self.search.max(window.position(at));
@@ -258,6 +268,7 @@ impl Scan {
                 self.floor = self.cursor;
                 self.rest = Some((grammar, kind));
             }
+            Decision::Spans(spans) => self.expect(window, spans),
             Decision::Folded { next_line, carry } => {
                 self.search = window.position(next_line);
                 self.fold = Some((self.search, carry));
@@ -288,7 +299,7 @@ impl Scan {
         cursor
     }
 
-    /// The next anchor, or the place of a line's or cookie's beginning if that comes first.
+    /// The next anchor, or the place of a line's, a cookie's or a known credential's beginning if that comes first.
     fn next_event(
         &mut self,
         shared: &Shared,
@@ -297,10 +308,7 @@ impl Scan {
     ) -> (Option<(Range<usize>, Anchor)>, Option<usize>) {
         let fold = self.fold.map(|(position, _)| window.index(position.max(self.search)));
         let cookie = self.next_cookie(window);
-        let event = match (fold, cookie) {
-            (Some(fold), Some(cookie)) => Some(fold.min(cookie)),
-            (fold, cookie) => fold.or(cookie),
-        };
+        let event = [fold, cookie, self.next_pending(window)].into_iter().flatten().min();
         // Beyond the event nothing is looked for: it would be looked for again.
         let len = window.bytes.len();
         let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));
