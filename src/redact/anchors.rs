@@ -1,6 +1,7 @@
 //! The anchor pass: rare literal fragments, at least one of which stands in every covered form.
 
 use super::cursor::{Cursor, More};
+use super::paseto;
 use super::view::Encoding;
 use aho_corasick::{AhoCorasick, Input, packed};
 use std::ops::Range;
@@ -20,8 +21,12 @@ pub(super) enum Anchor {
     Cookie,
     /// The slashes before a URL's authority, in percent encoding or not.
     Authority { encoded: bool },
-    /// `sig` of a signed URL, and the sign behind it.
-    Signature,
+    /// `signature` or `sig`, whose name has so many of the characters: a parameter, or a member of a JOSE object.
+    Signature { len: usize },
+    /// Another member of a JOSE object.
+    Member,
+    /// What a PASETO token is for. The version before it is part of what was found.
+    Paseto,
     /// An option of curl that user and password follow.
     User,
     /// Something of a credential in an encoding.
@@ -34,7 +39,7 @@ pub(super) enum Anchor {
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 54] = [
+const ANCHORS: [(&[u8], Anchor); 59] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -83,9 +88,14 @@ const ANCHORS: [(&[u8], Anchor); 54] = [
     (b"\"-u\"", Anchor::User),
     (b"'-u'", Anchor::User),
     (b"-user", Anchor::User),
-    (b"ignature", Anchor::Name),
-    (b"sig=", Anchor::Signature),
-    (b"sig%3D", Anchor::Signature),
+    (b"ignature", Anchor::Signature { len: 8 }),
+    (b"sig=", Anchor::Signature { len: 3 }),
+    (b"sig%3D", Anchor::Signature { len: 3 }),
+    (b"payload", Anchor::Member),
+    (b"iphertext", Anchor::Member),
+    (b".public.", Anchor::Paseto),
+    (b".local.", Anchor::Paseto),
+    (b".secret.", Anchor::Paseto),
     (b"nt_secret", Anchor::Name),
     (b"ntSecret", Anchor::Name),
     (b"NT_SECRET", Anchor::Name),
@@ -218,6 +228,7 @@ impl Anchors {
     #[inline]
     pub fn find(&self, bytes: &[u8], span: Range<usize>, ahead: &mut Ahead) -> Option<(Range<usize>, Anchor)> {
         let mut span = span;
+        let span_start = span.start;
         let mut found = ahead.find(&self.plain, bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
         // Nothing behind what was found is looked for: it would be looked for again.
         if let Some((range, _)) = &found {
@@ -227,6 +238,11 @@ impl Anchors {
             && found.as_ref().is_none_or(|(plain, _)| range.start < plain.start)
         {
             found = Some((range, ENCODED[index].1));
+        }
+        if let Some((range, Anchor::Paseto)) = &mut found
+            && paseto::ends_with_version(&bytes[span_start..range.start])
+        {
+            range.start -= 2;
         }
         let Some(extra) = &self.extra else { return found };
         if let Some((range, _)) = &found {
@@ -264,8 +280,19 @@ impl Anchors {
     /// How many of the last bytes could be the beginning of an anchor that goes on in the bytes to come.
     pub fn partial_len(&self, bytes: &[u8]) -> usize {
         let literals = ANCHORS.iter().chain(&ENCODED).map(|(literal, _)| *literal);
-        literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0)
+        let len = literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0);
+        len.max(partial_paseto_len(bytes))
     }
+}
+
+/// The same of a token's version and what follows it.
+fn partial_paseto_len(bytes: &[u8]) -> usize {
+    if matches!(bytes, [.., b'v' | b'k']) {
+        return 1;
+    }
+    let purposes = ANCHORS.iter().filter(|(_, anchor)| *anchor == Anchor::Paseto);
+    let purpose = purposes.map(|(literal, _)| partial_len(bytes, literal)).max().unwrap_or(0);
+    if paseto::ends_with_version(&bytes[..bytes.len() - purpose]) { purpose + 2 } else { 0 }
 }
 
 fn partial_len(bytes: &[u8], literal: &[u8]) -> usize {

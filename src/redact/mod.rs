@@ -17,6 +17,7 @@ mod names;
 mod next_line;
 mod option;
 mod params;
+mod paseto;
 mod redaction;
 mod redactor;
 mod scan;

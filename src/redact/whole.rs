@@ -67,6 +67,13 @@ impl Redaction {
         self.scan(Scan::of_string(), text, found);
     }
 
+    /// Finds the secret members of JOSE objects in a JSON text.
+    pub(crate) fn scan_objects(&self, text: &[u8], found: &mut Vec<Replacement>) {
+        if memchr::memmem::find(text, b"protected").is_some() {
+            self.scan(Scan::of_objects(), text, found);
+        }
+    }
+
     /// Finds the credentials of a line behind a line that left something open, and gives what this one leaves open.
     pub(crate) fn scan_line(&self, text: &[u8], before: Carry, found: &mut Vec<Replacement>) -> Carry {
         let mut scan = Scan::new(0);

@@ -88,8 +88,9 @@ fn find(
     let is_json = is_strict(text);
     if !is_json {
         *after = redaction.scan_line(text, before, found);
-        merge(found);
     }
+    redaction.scan_objects(text, found);
+    merge(found);
     is_json
 }
 

@@ -1,8 +1,10 @@
 //! JOSE compact tokens: the header that proves one, and the parts behind it.
 
 mod body;
+mod serialization;
 
 pub(super) use body::Body;
+pub(super) use serialization::{Reading, from_name, from_protected};
 
 use super::characters::{Characters, is_base64};
 use super::cursor::{Cursor, More};

@@ -13,6 +13,7 @@ use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
 use crate::redact::next_line;
+use crate::redact::paseto;
 use crate::redact::redaction::Shared;
 use crate::redact::separator;
 use crate::redact::session::{compressed_len, session_len};
@@ -131,6 +132,14 @@ impl Scan {
         anchor: Anchor,
     ) -> Result<Decision, More> {
         let cursor = self.at(window, range.start);
+        if self.objects_only {
+            return match anchor {
+                Anchor::Jose => self.protected(shared, window, &cursor),
+                Anchor::Signature { len } => self.serialized(shared, window, &cursor.advanced(len)),
+                Anchor::Member => self.serialized(shared, window, &cursor.advanced(range.len())),
+                _ => Ok(Decision::Nothing),
+            };
+        }
         let lead = match anchor {
             Anchor::Jose => return self.object(shared, window, range.start),
             Anchor::Encoded(encoding) => return self.encoded(shared, window, &range, encoding),
@@ -162,7 +171,27 @@ impl Scan {
                 context::after_name(&end, &shared.extra_names)?
             }
             Anchor::Authority { encoded } => spans(userinfo::read(&cursor.advanced(range.len()), encoded)?),
-            Anchor::Signature => context::after_name(&cursor.advanced(b"sig".len()), &shared.extra_names)?,
+            Anchor::Signature { len } => {
+                let end = cursor.advanced(len);
+                match self.serialized(shared, window, &end)? {
+                    Decision::Nothing => context::after_name(&end, &shared.extra_names)?,
+                    decision => return Ok(decision),
+                }
+            }
+            Anchor::Member => return self.serialized(shared, window, &cursor.advanced(range.len())),
+            Anchor::Paseto => {
+                return Ok(match paseto::token_len(&cursor)? {
+                    Some(paseto::TOKEN_LEN_MAX) => {
+                        let active = opaque(shared, Grammar::Cut, Kind::Token, None);
+                        Decision::Start { at: range.start, active }
+                    }
+                    Some(len) => {
+                        let range = range.start..range.start + len;
+                        Decision::Spans(vec![Span { range, kind: Kind::Token }])
+                    }
+                    None => Decision::Nothing,
+                });
+            }
             Anchor::User => spans(userinfo::option(&cursor.advanced(range.len()))?),
             Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
         };
@@ -179,6 +208,10 @@ impl Scan {
         if let Some(header) = jose::head(&cursor, &mut self.memo)? {
             return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
         }
+        match self.protected(shared, window, &cursor)? {
+            Decision::Nothing => {}
+            decision => return Ok(decision),
+        }
         if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
@@ -189,6 +222,36 @@ impl Scan {
             return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, sure: false } });
         }
         self.look_into(shared, window, Stretch::at(at), Encoding::Base64 { back: 0 })
+    }
+
+    /// Decides at a member of what may be a JOSE object, whose name ends at `name_end`.
+    fn serialized(&mut self, shared: &Shared, window: Window<'_>, name_end: &Cursor<'_>) -> Result<Decision, More> {
+        if window.position(name_end.at) < self.no_object_until {
+            return Ok(Decision::Nothing);
+        }
+        let reading = jose::from_name(name_end)?;
+        Ok(self.reading(shared, window, reading))
+    }
+
+    /// Decides at a header that may be the value of `protected`.
+    fn protected(&mut self, shared: &Shared, window: Window<'_>, value: &Cursor<'_>) -> Result<Decision, More> {
+        Ok(match jose::from_protected(value)? {
+            Some(reading) => self.reading(shared, window, reading),
+            None => Decision::Nothing,
+        })
+    }
+
+    fn reading(&mut self, shared: &Shared, window: Window<'_>, reading: jose::Reading) -> Decision {
+        match reading {
+            jose::Reading::Secrets(spans) => Decision::Spans(spans),
+            jose::Reading::Endless { at, quote, kind } => {
+                Decision::Start { at, active: opaque(shared, Grammar::Quoted(quote), kind, None) }
+            }
+            jose::Reading::Nothing { until } => {
+                self.no_object_until = self.no_object_until.max(window.position(until));
+                Decision::Nothing
+            }
+        }
     }
 
     fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {

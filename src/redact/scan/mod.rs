@@ -81,6 +81,10 @@ pub(super) struct Scan {
     no_cookie_end: (u64, u8),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
+    /// Up to this position no member of a JOSE object begins.
+    no_object_until: u64,
+    /// Nothing but JOSE objects is looked for.
+    objects_only: bool,
     memo: Memo,
     ahead: Ahead,
     /// The text comes out of a string or another encoding.
@@ -104,6 +108,8 @@ impl Scan {
             pending: Vec::new(),
             no_cookie_end: (0, 0),
             member: None,
+            no_object_until: 0,
+            objects_only: false,
             memo: Memo::default(),
             ahead: Ahead::default(),
             is_decoded: false,
@@ -115,6 +121,11 @@ impl Scan {
     /// Where a text is scanned that comes out of a string.
     pub fn of_string() -> Self {
         Self { is_decoded: true, ..Self::new(0) }
+    }
+
+    /// Where only JOSE objects are looked for: their members prove each other, one by one they say nothing.
+    pub fn of_objects() -> Self {
+        Self { objects_only: true, ..Self::new(0) }
     }
 
     /// Where a whole text is scanned as one value.
@@ -235,8 +246,10 @@ impl Scan {
                 true
             }
             Ok(decision) => {
-                if matches!(decision, Decision::Spans(_)) {
-                    self.search = self.search.max(window.position(next));
+                if let Decision::Spans(spans) = &decision {
+                    // One of them may begin here.
+                    let first = spans.first().map_or(next, |first| first.range.start.min(next));
+                    self.search = self.search.max(window.position(first));
                 }
                 self.follow(shared, decision, window, out)
             }
