@@ -19,6 +19,8 @@ pub(super) enum Anchor {
     Name,
     /// `ookie` of `Cookie` and `Set-Cookie`.
     Cookie,
+    /// A line of a file of cookies: the last letter of `TRUE` or `FALSE`, and the path behind it.
+    CookieJar,
     /// The slashes before a URL's authority, in percent encoding or not.
     Authority { encoded: bool },
     /// `signature` or `sig`, whose name has so many of the characters: a parameter, or a member of a JOSE object.
@@ -39,7 +41,7 @@ pub(super) enum Anchor {
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 59] = [
+const ANCHORS: [(&[u8], Anchor); 60] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -79,6 +81,7 @@ const ANCHORS: [(&[u8], Anchor); 59] = [
     (b"pikey", Anchor::Name),
     (b"ookie", Anchor::Cookie),
     (b"OOKIE", Anchor::Cookie),
+    (b"E\t/", Anchor::CookieJar),
     (b"://", Anchor::Authority { encoded: false }),
     // As PHP writes it in JSON.
     (b":\\/\\/", Anchor::Authority { encoded: false }),

@@ -170,10 +170,21 @@ fn elements(first: &Cursor<'_>, open: Quote) -> Result<Option<Vec<Span>>, More> 
     Ok((spans.len() > 1).then_some(spans))
 }
 
+/// `token_type=Bearer`: what is behind it is another field.
+fn is_token_type(before: &[u8]) -> bool {
+    let before = &before[..before.len().saturating_sub(b"bearer".len())];
+    let end = before.iter().rposition(|byte| !b"=:\"' \\".contains(byte)).map_or(0, |last| last + 1);
+    let name = &before[..end];
+    name.len() < before.len()
+        && [&b"token_type"[..], b"tokentype", b"token-type"]
+            .iter()
+            .any(|word| name.len() >= word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word))
+}
+
 /// Another scheme and its credentials in the same header: `Basic …, Bearer …`.
 pub(super) fn next_scheme(value_end: &Cursor<'_>, grammar: Grammar) -> Result<Option<Place>, More> {
     let mut cursor = *value_end;
-    if grammar != Grammar::Token || cursor.peek()? != Some(b',') {
+    if !matches!(grammar, Grammar::Token | Grammar::Header) || cursor.peek()? != Some(b',') {
         return Ok(None);
     }
     cursor.at += 1;
@@ -247,13 +258,14 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
     let before = word_end.before(48);
     let is_challenge = |word: &[u8]| matches!(word[0], b'a' | b'A') && word.eq_ignore_ascii_case(b"authenticate");
     let challenge = before.windows(12).any(is_challenge);
+    let is_type = is_token_type(before);
     let mut cursor = *word_end;
     let kind = Kind::Token;
     if option::is_option(word_end) {
         return option::after_bearer(cursor);
     }
     match Gap::read(&mut cursor)? {
-        Some(_) if challenge => Ok(Lead::Nothing),
+        Some(_) if challenge || is_type => Ok(Lead::Nothing),
         Some(gap) => Scheme { kind, gap }.lead(cursor, Trust::Scheme),
         None => Ok(Lead::Nothing),
     }

@@ -6,6 +6,7 @@ mod anchors;
 mod block;
 mod characters;
 mod context;
+mod cookie_jar;
 mod cursor;
 mod finding;
 mod fingerprint;

@@ -100,7 +100,8 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if ends_with_word(text, b"signature", Boundary::Whole) || ends_with_word(text, b"sig", Boundary::Whole) {
         return Some(Class::Signature);
     }
-    ends_with_word(text, b"cookie", Boundary::Any).then_some(Class::Cookie)
+    let is_cookie = [&b"cookie"[..], b"cookies"].iter().any(|name| ends_with_word(text, name, Boundary::Any));
+    is_cookie.then_some(Class::Cookie)
 }
 
 /// `GITHUB_TOKEN`, `slack_token`, `vaultToken`: a token of something, but for those that guard forms or turn pages.

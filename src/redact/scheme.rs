@@ -70,7 +70,8 @@ impl Scheme {
             Gap::Blank => trust,
             _ => Trust::Scheme,
         };
-        Ok(Lead::Value(Place { at: cursor.at, grammar: Grammar::Token, trust, kind: self.kind, requote: None }))
+        let grammar = if trust == Trust::Named { Grammar::Header } else { Grammar::Token };
+        Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: self.kind, requote: None }))
     }
 }
 

@@ -133,10 +133,12 @@ impl<'a> Object<'a> {
                     }
                     let start = self.cursor.at;
                     let Some(string) = self.string()? else {
-                        if self.is_long() && is_secret(self.text(&name)) && self.secrets.is_empty() {
-                            if let Some(header) = self.header {
-                                return Ok(Reading::Endless { at: start, quote: self.quote, kind: kind(header) });
-                            }
+                        if let Some(header) = self.header
+                            && self.is_long()
+                            && is_secret(self.text(&name))
+                            && self.secrets.is_empty()
+                        {
+                            return Ok(Reading::Endless { at: start, quote: self.quote, kind: kind(header) });
                         }
                         break;
                     };

@@ -6,6 +6,7 @@ use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
 use crate::redact::context::{self, Lead, Place, Span};
+use crate::redact::cookie_jar;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::header::{Text, begins_object};
@@ -193,7 +194,9 @@ impl Scan {
                 });
             }
             Anchor::User => spans(userinfo::option(&cursor.advanced(range.len()))?),
-            Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
+            Anchor::CookieJar => spans(cookie_jar::columns(&cursor.advanced(2))?),
+            Anchor::Cookie => self.after_cookie(shared, &cursor.advanced(range.len()))?,
+            Anchor::Name => self.after_name(shared, &cursor, range.len())?,
         };
         self.lead(shared, window, lead)
     }
@@ -263,6 +266,25 @@ impl Scan {
         match names::end(anchor, len)? {
             Some(end) => context::after_name(&end, &shared.extra_names),
             None => Ok(Lead::Nothing),
+        }
+    }
+
+    fn after_cookie(&self, shared: &Shared, end: &Cursor<'_>) -> Result<Lead, More> {
+        let before = end.before(b"Stored cookie".len());
+        if end.peek()? == Some(b' ') {
+            // What Python writes for one.
+            if before.ends_with(b"<Cookie") {
+                return Ok(Lead::Cookies { at: end.at + 1, quote: None });
+            }
+            if before == b"Stored cookie" {
+                return Ok(spans(cookie_jar::stored(end)?));
+            }
+        }
+        let mut end = *end;
+        end.eat(b"s")?;
+        match end.peek()? {
+            Some(byte) if names::is_name_byte(byte) => Ok(Lead::Nothing),
+            _ => context::after_name(&end, &shared.extra_names),
         }
     }
 

@@ -77,8 +77,8 @@ pub(super) struct Scan {
     cookies: Option<Cookies>,
     /// Credentials that are known and not replaced yet, in order and apart.
     pending: Vec<Pending>,
-    /// Up to this position no cookie ends, with this quote around the header.
-    no_cookie_end: (u64, u8),
+    /// Up to this position no cookie ends, with this quote and bracket around the header.
+    no_cookie_end: (u64, (u8, u8)),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
     /// Up to this position no member of a JOSE object begins.
@@ -106,7 +106,7 @@ impl Scan {
             fold: None,
             cookies: None,
             pending: Vec::new(),
-            no_cookie_end: (0, 0),
+            no_cookie_end: (0, (0, 0)),
             member: None,
             no_object_until: 0,
             objects_only: false,
