@@ -152,6 +152,9 @@ impl RecordStream {
         out.set_delimiter(self.delimiter);
         if self.is_open {
             self.end_record(out, false);
+        } else if self.redactor.pending() > 0 {
+            // The lines of a PEM block without an end.
+            self.release.delimited_records(out, |out| self.redactor.end_record(out));
         }
         if let Some(runtime) = &mut self.runtime {
             runtime.finish(&mut self.release, out);
@@ -225,8 +228,11 @@ impl RecordStream {
             self.release.delimited_records(out, |out| self.redactor.push(lines, out));
             self.redacted += lines.len() as u64;
             self.collect();
-            debug_assert_eq!(self.redactor.pending(), 0, "a newline decides all before it");
-            self.end_at(self.position + lines_len as u64, self.redactor.carry());
+            // A newline decides all before it, except in a PEM block: a reader that starts again starts before that.
+            self.is_open = false;
+            if self.redactor.pending() == 0 {
+                self.end_at(self.position + lines_len as u64, self.redactor.carry());
+            }
         }
         if !rest.is_empty() {
             self.is_open = true;
@@ -335,7 +341,7 @@ impl RecordStream {
     }
 
     fn count(&mut self) {
-        self.counts = *self.redactor.counts();
+        self.counts = self.redactor.counts().clone();
         if let Some(json) = &self.json {
             self.counts.add(json.redactor.counts());
         }

@@ -6,6 +6,7 @@ mod filter;
 mod keys;
 mod pages;
 mod redaction;
+mod rules;
 mod run;
 mod scan;
 mod signals;

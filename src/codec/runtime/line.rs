@@ -101,7 +101,7 @@ impl<'a> Envelope<'a> {
     /// What was found in it, with its places in the stream.
     pub fn findings(&self, held: &Held) -> impl Iterator<Item = Finding> + use<'_, 'a> {
         let (start, content_len) = (held.start, held.content.len() as u64);
-        self.found.iter().map(move |replacement| {
+        self.found.iter().filter_map(move |replacement| {
             let is_behind = replacement.range.start >= self.content_at;
             replacement.finding(if is_behind { start + content_len } else { start })
         })

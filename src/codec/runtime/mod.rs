@@ -205,7 +205,7 @@ impl RuntimeRecords {
     }
 
     pub fn counts(&self) -> Counts {
-        let mut counts = self.counts;
+        let mut counts = self.counts.clone();
         self.channels.iter().filter_map(|open| open.rest.as_ref()).for_each(|rest| counts.add(rest.redactor.counts()));
         counts
     }
@@ -274,10 +274,10 @@ impl RuntimeRecords {
                 self.findings.extend(envelope.findings(held));
                 let content_start = held.start + held.content.start as u64;
                 let here = found.iter().filter(|replacement| range.contains(&replacement.range.start));
-                self.findings.extend(here.map(|replacement| {
-                    let mut finding = replacement.finding(content_start);
+                self.findings.extend(here.filter_map(|replacement| {
+                    let mut finding = replacement.finding(content_start)?;
                     finding.offset -= range.start as u64;
-                    finding
+                    Some(finding)
                 }));
             }
             cleans.push(clean);

@@ -21,10 +21,14 @@ pub enum Carry {
         /// Whether the rest surely follows.
         sure: bool,
     },
+    /// A PEM block has begun and not ended.
+    PemBlock,
 }
 
 /// The code of the first kind of [`Carry::Cut`].
 const CUT: u8 = 16;
+/// A code apart from those that count up.
+const PEM_BLOCK: u8 = 64;
 
 impl Carry {
     /// A number for a checkpoint; [`from_code`](Self::from_code) reads it.
@@ -33,8 +37,10 @@ impl Carry {
             Carry::None => 0,
             Carry::Cookies => 1,
             Carry::Bearer => 2,
-            Carry::Header(kind) => 3 + kind as u8,
-            Carry::Cut { kind, sure } => CUT + 2 * kind as u8 + u8::from(sure),
+            Carry::PemBlock => PEM_BLOCK,
+            // No header's credential is a rule's, nor is a token that is cut.
+            Carry::Header(kind) => 3 + kind.index() as u8,
+            Carry::Cut { kind, sure } => CUT + 2 * kind.index() as u8 + u8::from(sure),
         }
     }
 
@@ -44,6 +50,7 @@ impl Carry {
             0 => Some(Carry::None),
             1 => Some(Carry::Cookies),
             2 => Some(Carry::Bearer),
+            PEM_BLOCK => Some(Carry::PemBlock),
             CUT.. => {
                 let sure = (code - CUT) % 2 == 1;
                 Kind::ALL.get(usize::from((code - CUT) / 2)).map(|&kind| Carry::Cut { kind, sure })

@@ -39,11 +39,11 @@ pub(super) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn index(&self, position: u64) -> usize {
+    pub fn index(&self, position: u64) -> usize {
         (position as i64 - self.base) as usize
     }
 
-    fn position(&self, index: usize) -> u64 {
+    pub fn position(&self, index: usize) -> u64 {
         (self.base + index as i64) as u64
     }
 }
@@ -139,9 +139,17 @@ impl Scan {
         self.cursor
     }
 
-    /// The first position that is not decided yet.
-    fn undecided(&self) -> u64 {
+    /// All findings that begin before are known.
+    pub fn decided(&self) -> u64 {
         self.active.as_ref().map_or(self.cursor, |active| active.start)
+    }
+
+    /// What is taken of the credential in progress and need not be kept.
+    pub fn consumed(&self) -> Range<u64> {
+        match &self.active {
+            Some(active) if !active.may_be_allowed() => active.start..self.cursor,
+            _ => self.cursor..self.cursor,
+        }
     }
 
     /// The first position that must stay at hand.

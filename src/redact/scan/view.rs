@@ -128,7 +128,7 @@ impl Scan {
         let mut explored = view.end;
         if view.cut {
             // What is undecided at the cut is looked at again from where it begins, unless nothing came before it.
-            let undecided = scan.undecided() as usize;
+            let undecided = scan.decided() as usize;
             if undecided > view.text.len() / 2 {
                 explored = if view.is_exact() {
                     view.raw(&(undecided..undecided + 1)).start
