@@ -97,9 +97,12 @@ impl Redactor {
             self.buffer.extend_from_slice(piece);
             self.len = self.buffer.len();
             out.push(self.run(false));
-            findings.append(&mut self.out.findings);
+            findings.extend_from_slice(self.findings());
         }
-        self.out.findings = findings;
+        match &mut self.ruled {
+            Some(ruled) => ruled.findings = findings,
+            None => self.out.findings = findings,
+        }
     }
 
     /// Says that a record ends here though no newline does: all that was undecided is decided and appended.
@@ -199,5 +202,23 @@ impl Redactor {
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redactor")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::{KeyRing, Options};
+
+    #[test]
+    fn all_findings_of_a_long_push_are_there() {
+        let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), Options::default()).unwrap();
+        let line = b"Bearer mF_9.B5f-4.1JqM\n";
+        let mut redactor = Redactor::new(&redaction);
+        redactor.push(&line.repeat(10_000), &mut CleanBlock::new());
+        assert_eq!(redactor.findings().len(), 10_000);
+        assert_eq!(redactor.findings()[9_999].offset, 9_999 * line.len() as u64 + 7);
+        redactor.push(line, &mut CleanBlock::new());
+        assert_eq!(redactor.findings().len(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! What was decided on a text, and why: for people who ask. Nothing of the text is kept here, only where it stands.
 
 use super::anchors::Anchor;
+use super::ruled::Ruled;
 use super::scan::{Output, Scan, Window};
 use super::view::Encoding;
 use super::{Finding, Redaction};
@@ -191,9 +192,17 @@ pub struct Explanation {
 impl Redaction {
     /// Scans a complete text and says what was decided where.
     pub fn explain(&self, text: &[u8]) -> Explanation {
+        let shared = self.shared();
+        let window = Window { bytes: text, base: 0, end: true };
         let mut out = Output::traced();
-        Scan::new(0).run(&self.shared(), Window { bytes: text, base: 0, end: true }, &mut out);
-        Explanation { findings: out.findings, steps: out.trace.unwrap_or_default() }
+        Scan::new(0).run(&shared, window, &mut out);
+        let mut findings = out.findings;
+        if !shared.rules.is_empty() {
+            let mut ruled = Ruled::default();
+            ruled.run(&shared, window, text.len() as u64, &findings);
+            findings = ruled.findings;
+        }
+        Explanation { findings, steps: out.trace.unwrap_or_default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::display::printable;
 use super::lines::{Lines, Place};
-use crate::redact::{Clue, Explanation, Finding, Kind, Redaction, Redactor, Step, Verdict};
+use crate::redact::{Carrier, Clue, Explanation, Finding, Kind, Redaction, Redactor, Step, Verdict};
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -59,7 +59,8 @@ impl Line {
         let (why, rows) = why(text, finding, step);
         let whole = if complete { "complete" } else { "cut" };
         let (kind, carrier) = (fingerprint.kind.name(), carrier.name());
-        let words = format!("{kind} {fingerprint} {carrier}\n    {why}; {len} bytes, {whole} (row {rows})");
+        let rows_in_words = if rows.is_empty() { String::new() } else { format!(" (rows {rows})") };
+        let words = format!("{kind} {fingerprint} {carrier}\n    {why}; {len} bytes, {whole}{rows_in_words}");
         let mut object = json!({
             "verdict": "found",
             "end_line": end.line,
@@ -117,6 +118,9 @@ fn is_decoding(clue: Clue) -> bool {
 fn why(text: &[u8], finding: &Finding, step: Option<&Step>) -> (String, &'static str) {
     let value = slice(text, finding.offset, finding.len);
     let token = jose(value, finding);
+    if let (Carrier::Rule, Kind::Rule(_)) = (finding.carrier, finding.fingerprint.kind) {
+        return (format!("the rule {} matches", finding.fingerprint.kind.name()), "");
+    }
     let Some(step) = step else {
         return ("directly behind a credential or marker, in the same value".to_owned(), "A10");
     };

@@ -33,3 +33,13 @@ fn what_is_too_much_to_explain_is_an_error() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     assert!(text(&output.stderr).contains("16 MiB"));
 }
+
+#[test]
+fn what_rules_find_is_explained_too() {
+    let home = Home::with_key();
+    let arguments = ["explain", "--rule-file", "builtin"];
+    let output = feed(home.beartrap(arguments), b"and glpat-x7Kq2mZp9LwVt4RsYbNc\n");
+    let out = text(&output.stdout);
+    assert!(out.starts_with("1:5-30: gitlab_token redacted-gitlab_token-"), "{out}");
+    assert!(out.contains("\n    the rule gitlab_token matches; 26 bytes, complete\n"), "{out}");
+}
