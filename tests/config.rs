@@ -84,7 +84,7 @@ fn the_files_in_config_are_valid() {
         Config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
         count += 1;
     }
-    assert_eq!(count, 4);
+    assert_eq!(count, 5);
 }
 
 #[test]
@@ -104,6 +104,18 @@ fn sidecar_listens_and_sends_on_the_loopback_interface() {
     assert_eq!(source.address.to_string(), "127.0.0.1:5170");
     let SinkKind::Tcp(sink) = &config.sinks[0].kind else { panic!("no tcp sink") };
     assert_eq!(sink.address, "127.0.0.1:5171");
+}
+
+#[test]
+fn kubernetes_follows_pods() {
+    let config = parse_valid(include_str!("../config/kubernetes.toml"));
+    let SourceKind::File(source) = &config.sources[0].kind else { panic!("no file source") };
+    let follows = |path: &str| {
+        source.include.iter().any(|glob| glob.matches(path)) && !source.exclude.iter().any(|glob| glob.matches(path))
+    };
+    assert!(follows("/var/log/pods/shop_web-7d4b_0f3c/web/0.log"));
+    assert!(!follows("/var/log/pods/logging_beartrap-x2x_0f3c/beartrap/0.log"));
+    assert_eq!(config.sources[0].codec, Codec::Cri);
 }
 
 #[test]

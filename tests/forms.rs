@@ -3,6 +3,8 @@
 mod support;
 
 use beartrap::Redactor;
+use beartrap::codec::{Codec, Decoding, Framing, RecordStream};
+use beartrap::redact::CleanBlock;
 
 /// What `«jwt»` and `«jwe»` stand for on the page.
 const JWT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6Ik1pbmEgVGVzdCIsImlhdCI6MTUxNjIzOTAyMn0.\
@@ -28,6 +30,27 @@ fn every_example_does_what_the_page_says() {
             .collect();
         assert_eq!(found, secrets, "{example}");
     }
+}
+
+#[test]
+fn the_lines_of_a_container_runtime_are_joined() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/forms.md");
+    let page = std::fs::read_to_string(path).expect("docs/forms.md");
+    let block = page.split_once("```cri\n").expect("an example").1.split_once("```").expect("its end").0;
+    let (input, secrets) = input(block);
+    let redaction = support::redaction();
+    let decoding = Decoding {
+        framing: Framing::NewlineDelimited,
+        codec: Codec::Cri,
+        max_record_bytes: 1 << 20,
+        whole_records: false,
+    };
+    let mut out = CleanBlock::new();
+    RecordStream::new(&redaction, decoding).push(input.as_bytes(), &mut out).expect("lines");
+    // One marker for both parts, in the first.
+    let marker = redaction.fingerprints(secrets.concat().as_bytes())[0].to_string();
+    let expected = input.replace(&secrets[0], &marker).replace(&secrets[1], "");
+    assert_eq!(std::str::from_utf8(out.as_bytes()), Ok(expected.as_str()));
 }
 
 /// The examples: code with « in it, and all code in the section about what stays.

@@ -3,6 +3,7 @@
 use super::batch::BATCH_BYTES;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind};
 use super::source::READ_BYTES;
+use crate::codec::Codec;
 
 /// What one stream's redactor may hold: its buffer, and the undecided start of a credential.
 const REDACTOR_BYTES: usize = 512 << 10;
@@ -43,6 +44,7 @@ impl Limits {
             // What was read, the record that waits to be complete, and the block that waits for room.
             let stream_bytes = [READ_BYTES, REDACTOR_BYTES, source.max_record_bytes, block_max(source)]
                 .into_iter()
+                .chain(parts_bytes(source))
                 .fold(0, usize::saturating_add);
             Limit { part: format!("source {}", source.name), streams, stream_bytes }
         });
@@ -75,6 +77,15 @@ impl Limits {
             );
         }
         tracing::info!(bytes = self.total_bytes(), "memory limit of all parts");
+    }
+}
+
+/// What a stream of parts takes besides: the text that they make, its lines as they leave, and a redactor for each of
+/// stdout, stderr and foreign lines.
+fn parts_bytes(source: &Source) -> [usize; 3] {
+    match source.codec {
+        Codec::Text | Codec::Json => [0; 3],
+        Codec::Cri | Codec::Docker => [source.max_record_bytes, source.max_record_bytes, 3 * REDACTOR_BYTES],
     }
 }
 

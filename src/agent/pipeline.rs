@@ -279,6 +279,7 @@ impl Running {
                     broken_streams = report.broken_streams,
                     split_records = report.stats.split_records,
                     not_json = report.stats.not_json,
+                    foreign_records = report.stats.foreign_records,
                     findings = report.findings.total(),
                     "source ended"
                 );

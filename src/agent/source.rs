@@ -36,6 +36,7 @@ impl SourceReport {
         self.findings.add(&other.findings);
         self.stats.split_records += other.stats.split_records;
         self.stats.not_json += other.stats.not_json;
+        self.stats.foreign_records += other.stats.foreign_records;
     }
 }
 

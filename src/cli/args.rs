@@ -82,7 +82,8 @@ pub(super) struct FilterArgs {
     /// Write to this file instead of standard output; made readable to its owner only, emptied if it is there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    /// What the records are: text; one JSON text a line, where escaped credentials are found too; or lines of a container
+    /// runtime (cri, docker), where the parts of a long line are put together to look for credentials
     #[arg(long, value_name = "CODEC", value_enum)]
     pub codec: Option<CodecName>,
     /// What a credential becomes, {} standing for the marker, for example "hidden:{}"
@@ -184,6 +185,8 @@ pub(super) enum KeyCommands {
 pub(super) enum CodecName {
     Text,
     Json,
+    Cri,
+    Docker,
 }
 
 impl From<CodecName> for Codec {
@@ -191,6 +194,8 @@ impl From<CodecName> for Codec {
         match name {
             CodecName::Text => Codec::Text,
             CodecName::Json => Codec::Json,
+            CodecName::Cri => Codec::Cri,
+            CodecName::Docker => Codec::Docker,
         }
     }
 }

@@ -122,7 +122,7 @@ mod tests {
         for (arguments, beginning) in [
             (&["--bearer=x"][..], "beartrap: unknown option --bearer\n"),
             (&["--outptu", "x"], "beartrap: unknown option --outptu\n  similar option: --output\n"),
-            (&["--codec", "x"], "beartrap: invalid value for --codec; possible values: text, json\n"),
+            (&["--codec", "x"], "beartrap: invalid value for --codec; possible values: text, json, cri, docker\n"),
             (&["--codec"], "beartrap: --codec needs a value\n"),
             (&["run"], "beartrap: missing: --config <FILE>\n"),
             (&["exec", "x"], "beartrap: unexpected argument\n"),

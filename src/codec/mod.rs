@@ -5,10 +5,12 @@ mod framer;
 mod framing;
 mod json;
 mod release;
+mod runtime;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use encoder::Encoder;
 pub use framing::{Framing, FramingError};
+pub(crate) use runtime::{RUNTIME_LINE_BYTES, last_whole_record};
 pub use stream::{Codec, Decoding, RecordStream, StreamStats};

@@ -3,6 +3,7 @@
 use super::framer::{Event, Framer};
 use super::json::JsonRedactor;
 use super::release::{KEPT_BYTES_MAX, Release};
+use super::runtime::{Runtime, RuntimeRecords};
 use super::{Framing, FramingError};
 use crate::redact::{Carry, CleanBlock, Counts, Redaction, Redactor};
 use memchr::memrchr;
@@ -15,6 +16,10 @@ pub enum Codec {
     Text,
     /// One JSON text a record; credentials are looked for in the decoded strings.
     Json,
+    /// Lines of a Kubernetes container runtime; the parts of a long line are scanned as one text.
+    Cri,
+    /// Lines of Docker's `json-file` driver; likewise.
+    Docker,
 }
 
 /// How a source's bytes become records.
@@ -38,6 +43,8 @@ pub struct StreamStats {
     pub split_records: u64,
     /// Records under codec `json` that no strict parser takes; they were scanned all the same.
     pub not_json: u64,
+    /// Records under codecs `cri` and `docker` that are none of the runtime's; they were scanned all the same.
+    pub foreign_records: u64,
 }
 
 /// One stream from framed input to clean records.
@@ -46,6 +53,7 @@ pub struct RecordStream {
     framer: Framer,
     redactor: Redactor,
     json: Option<JsonRecords>,
+    runtime: Option<Box<RuntimeRecords>>,
     release: Release,
     /// Something of a record has come, but not its end.
     is_open: bool,
@@ -83,15 +91,15 @@ impl RecordStream {
         } else {
             Release::at_once(delimiter)
         };
-        let json = match codec {
-            Codec::Text => None,
-            Codec::Json => Some(JsonRecords::new(redaction, max_record_bytes)),
-        };
+        let json = (codec == Codec::Json).then(|| JsonRecords::new(redaction, max_record_bytes));
+        let runtime =
+            Runtime::of(codec).map(|runtime| Box::new(RuntimeRecords::new(redaction, runtime, max_record_bytes)));
         Self {
             delimiter,
             framer: Framer::new(framing),
             redactor: Redactor::new(redaction),
             json,
+            runtime,
             release,
             is_open: false,
             broken: None,
@@ -109,7 +117,7 @@ impl RecordStream {
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
         self.still_framed()?;
         out.set_delimiter(self.delimiter);
-        let result = if self.delimiter == Some(b'\n') && self.json.is_none() {
+        let result = if self.delimiter == Some(b'\n') && self.json.is_none() && self.runtime.is_none() {
             self.push_lines(input, out);
             Ok(())
         } else {
@@ -129,6 +137,10 @@ impl RecordStream {
         out.set_delimiter(self.delimiter);
         if self.is_open {
             self.end_record(out, false);
+        }
+        if let Some(runtime) = &mut self.runtime {
+            runtime.finish(&mut self.release, out);
+            self.carry = runtime.carry().unwrap_or_default();
         }
         self.consumed = self.position;
         self.count();
@@ -151,13 +163,17 @@ impl RecordStream {
         if let Some(json) = &mut self.json {
             json.redactor.resume(carry);
         }
+        if let Some(runtime) = &mut self.runtime {
+            runtime.resume(carry);
+        }
         self.carry = carry;
     }
 
     /// Bytes that are held because their record has not ended or is not decided yet.
     pub fn pending(&self) -> usize {
         let gathered = self.json.as_ref().map_or(0, |json| json.record.len());
-        self.redactor.pending() + gathered + self.release.pending()
+        let held = self.runtime.as_ref().map_or(0, |runtime| runtime.pending());
+        self.redactor.pending() + gathered + held + self.release.pending()
     }
 
     /// Findings since the start of the stream.
@@ -168,8 +184,10 @@ impl RecordStream {
     /// Other counters.
     pub fn stats(&self) -> StreamStats {
         StreamStats {
-            split_records: self.release.split_records(),
+            split_records: self.release.split_records()
+                + self.runtime.as_ref().map_or(0, |runtime| runtime.split_records()),
             not_json: self.json.as_ref().map_or(0, |json| json.not_json),
+            foreign_records: self.runtime.as_ref().map_or(0, |runtime| runtime.foreign_records()),
         }
     }
 
@@ -200,15 +218,27 @@ impl RecordStream {
                 Event::Content(piece) => self.content(piece, out),
                 Event::End => {
                     self.end_record(out, true);
-                    self.consumed = end - input.len() as u64;
+                    self.consume_to(end - input.len() as u64);
                 }
             }
         }
         Ok(())
     }
 
+    /// A record has ended at `position`. A reader may start again there unless the record goes on in later ones.
+    fn consume_to(&mut self, position: u64) {
+        if let Some(runtime) = &self.runtime {
+            let Some(carry) = runtime.carry() else { return };
+            self.carry = carry;
+        }
+        self.consumed = position;
+    }
+
     fn content(&mut self, piece: &[u8], out: &mut CleanBlock) {
         self.is_open = true;
+        if let Some(runtime) = &mut self.runtime {
+            return runtime.content(piece, &mut self.release, out);
+        }
         if let Some(json) = &mut self.json {
             if json.gather(piece) {
                 return;
@@ -229,6 +259,10 @@ impl RecordStream {
 
     /// Ends the current record. It is `terminated` if the end came with the input and not by the end of the stream.
     fn end_record(&mut self, out: &mut CleanBlock, terminated: bool) {
+        if let Some(runtime) = &mut self.runtime {
+            self.is_open = false;
+            return runtime.end_line(terminated, &mut self.release, out);
+        }
         let carry = match &mut self.json {
             Some(json) if !json.is_text => {
                 json.redact(self.delimiter == Some(b'\n'), out);
@@ -259,6 +293,9 @@ impl RecordStream {
         self.counts = *self.redactor.counts();
         if let Some(json) = &self.json {
             self.counts.add(json.redactor.counts());
+        }
+        if let Some(runtime) = &self.runtime {
+            self.counts.add(&runtime.counts());
         }
     }
 }

@@ -23,12 +23,18 @@ pub(super) enum Anchor {
     /// `":"` or `":1` in base64, whose group of four characters begins so many characters before: it may be the rest of a
     /// token whose beginning is gone.
     Tail { back: usize },
+    /// The end of a URL's scheme, whose delimiters may be encoded: a password may follow.
+    Authority { encoded: bool },
+    /// The name of a member of a JOSE object (RFC 7515 §7.2, RFC 7516 §7.2).
+    Member,
+    /// Version and purpose of a PASETO, without the version's `v` and digit.
+    Paseto,
     /// A session of Flask or Django that is compressed: a dot stands before it.
     Compressed,
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 37] = [
+const ANCHORS: [(&[u8], Anchor); 40] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -56,6 +62,9 @@ const ANCHORS: [(&[u8], Anchor); 37] = [
     (b"Jwt", Anchor::Name),
     (b"SSERTION", Anchor::Name),
     (b"code", Anchor::Name),
+    (b"ignature", Anchor::Name),
+    (b"&sig=", Anchor::Name),
+    (b"?sig=", Anchor::Name),
     // `X-Api-Key` as it is written in headers, variables and maps.
     (b"pi-key", Anchor::Name),
     (b"pi-Key", Anchor::Name),
@@ -70,9 +79,9 @@ const ANCHORS: [(&[u8], Anchor); 37] = [
     (b"OOKIE", Anchor::Cookie),
 ];
 
-/// What credentials in encodings hold. They are searched for in a pass of their own: one search for all would be slower
+/// What credentials in encodings and in rarer forms hold. They are searched for in a pass of their own: one search for all would be slower
 /// than two.
-const ENCODED: [(&[u8], Anchor); 29] = [
+const ENCODED: [(&[u8], Anchor); 38] = [
     // base64 of `eyJ` and of `earer`, at each of the three places in a group.
     (b"ZXlK", Anchor::Encoded(Encoding::Base64 { back: 0 })),
     (b"V5S", Anchor::Encoded(Encoding::Base64 { back: 2 })),
@@ -102,12 +111,21 @@ const ENCODED: [(&[u8], Anchor); 29] = [
     (b"I6M", Anchor::Tail { back: 2 }),
     (b"iOi", Anchor::Tail { back: 3 }),
     (b"iOj", Anchor::Tail { back: 3 }),
+    (b"://", Anchor::Authority { encoded: false }),
+    (b":\\/\\/", Anchor::Authority { encoded: false }),
+    (b"%3A%2F%2F", Anchor::Authority { encoded: true }),
+    (b"%3a%2f%2f", Anchor::Authority { encoded: true }),
+    (b"\"ciphertext", Anchor::Member),
+    (b"\"encrypted_key", Anchor::Member),
+    (b"\"tag", Anchor::Member),
+    (b".public.", Anchor::Paseto),
+    (b".local.", Anchor::Paseto),
     (b"eJw", Anchor::Compressed),
     (b"eJx", Anchor::Compressed),
     (b"eJy", Anchor::Compressed),
     (b"eJz", Anchor::Compressed),
 ];
-const ENCODED_LEN_MAX: usize = 7;
+const ENCODED_LEN_MAX: usize = 14;
 
 /// Finds anchors, leftmost first.
 #[derive(Debug)]
@@ -146,6 +164,35 @@ impl Searcher {
     }
 }
 
+/// The next anchor without an encoding, kept while those with one that come before it are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// What was searched, in the bytes at hand.
+    searched: Range<usize>,
+    found: Option<(Range<usize>, usize)>,
+}
+
+impl Ahead {
+    /// Indexes are about to change.
+    pub fn forget(&mut self) {
+        self.searched = 0..0;
+        self.found = None;
+    }
+
+    fn find(&mut self, searcher: &Searcher, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, usize)> {
+        let is_known = self.searched.start <= span.start
+            && match &self.found {
+                Some((range, _)) => span.start <= range.start,
+                None => span.end <= self.searched.end,
+            };
+        if !is_known {
+            self.found = searcher.find(bytes, span.clone());
+            self.searched = span.clone();
+        }
+        self.found.clone().filter(|(range, _)| range.end <= span.end)
+    }
+}
+
 impl Anchors {
     pub fn new(extra_fields: &[String]) -> Result<Self, String> {
         let spellings: Vec<String> = extra_fields.iter().flat_map(|name| spellings(name)).collect();
@@ -163,9 +210,9 @@ impl Anchors {
 
     /// The first anchor in `bytes[span]`. Where two begin at one place, one without an encoding comes first.
     #[inline]
-    pub fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, Anchor)> {
+    pub fn find(&self, bytes: &[u8], span: Range<usize>, ahead: &mut Ahead) -> Option<(Range<usize>, Anchor)> {
         let mut span = span;
-        let mut found = self.plain.find(bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
+        let mut found = ahead.find(&self.plain, bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
         // Nothing behind what was found is looked for: it would be looked for again.
         if let Some((range, _)) = &found {
             span.end = span.end.min(range.start + ENCODED_LEN_MAX - 1);
@@ -183,8 +230,17 @@ impl Anchors {
         before.or(found)
     }
 
+    /// Whether there is any anchor in `bytes`.
+    pub fn any(&self, bytes: &[u8]) -> bool {
+        self.find(bytes, 0..bytes.len(), &mut Ahead::default()).is_some()
+    }
+
     /// The encoding that gives itself away at the first byte: base64 of an object among them.
     pub fn encoding(&self, at: &Cursor<'_>) -> Result<Option<Encoding>, More> {
+        // The first bytes of the literals that are meant: values are many, and encoded ones few.
+        if !matches!(at.peek()?, Some(b'e' | b'Z' | b'W' | b'6' | b'%' | b'\\' | b'&')) {
+            return Ok(None);
+        }
         for (literal, anchor) in ANCHORS.iter().chain(&ENCODED) {
             let encoding = match anchor {
                 Anchor::Jose => Encoding::Base64 { back: 0 },

@@ -118,6 +118,31 @@ impl CleanBlock {
         self.ends.extend(other.ends.iter().map(|end| base + end));
     }
 
+    /// Appends another block's bytes as the content of a JSON string, as Docker writes it.
+    pub(crate) fn append_escaped(&mut self, other: &CleanBlock) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut rest = &other.bytes[..];
+        while let Some((&byte, after)) = rest.split_first() {
+            match rest {
+                [b'"' | b'\\', ..] => self.bytes.extend_from_slice(&[b'\\', byte]),
+                [b'\n', ..] => self.bytes.extend_from_slice(b"\\n"),
+                [b'\r', ..] => self.bytes.extend_from_slice(b"\\r"),
+                [0..0x20 | b'<' | b'>' | b'&', ..] => {
+                    let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                    self.bytes.extend_from_slice(&[b"\\u00", &digits[..]].concat());
+                }
+                // Line and paragraph separators, which JavaScript takes for newlines.
+                [0xe2, 0x80, last @ (0xa8 | 0xa9), ..] => {
+                    self.bytes.extend_from_slice(&[b"\\u202", &[last - 0xa8 + b'8'][..]].concat());
+                    rest = &rest[3..];
+                    continue;
+                }
+                _ => self.bytes.push(byte),
+            }
+            rest = after;
+        }
+    }
+
     pub(super) fn push(&mut self, clean: Clean<'_>) {
         self.bytes.extend_from_slice(clean.0);
     }

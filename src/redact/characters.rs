@@ -32,6 +32,26 @@ const CLASS: [u8; 256] = {
     class
 };
 
+/// The six bits that a character of base64 stands for.
+#[inline]
+pub(super) fn sextet(character: u8) -> u8 {
+    match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' | b'-' => 62,
+        _ => 63,
+    }
+}
+
+/// The three bytes that a group of up to four characters stands for; what is missing is zero.
+#[inline]
+pub(super) fn decode_group(group: &[u8]) -> [u8; 3] {
+    let bits = group.iter().fold(0, |bits, &character| bits << 6 | u32::from(sextet(character)));
+    let [_, bytes @ ..] = (bits << (6 * (4 - group.len()))).to_be_bytes();
+    bytes
+}
+
 /// Encoders break their lines at one of these lengths (RFC 7468 §2, RFC 2045 §6.8).
 const LINE_LENS: [u64; 2] = [64, 76];
 /// More colour codes in a row are no colouring.
@@ -69,6 +89,16 @@ impl<'a> Characters<'a> {
 
     pub fn cursor(&self) -> Cursor<'a> {
         self.cursor
+    }
+
+    /// Steps over the characters that stand as they are, at most `limit` of them.
+    pub fn plain_run(&mut self, limit: usize) -> &'a [u8] {
+        let rest = self.cursor.rest();
+        let rest = &rest[..rest.len().min(limit)];
+        let len = rest.iter().position(|&byte| !is_base64(byte)).unwrap_or(rest.len());
+        self.cursor.at += len;
+        self.column += len as u64;
+        &rest[..len]
     }
 
     /// The next character, stepped over; `None` where no character of a token can follow, and then nothing is stepped over
@@ -137,12 +167,10 @@ fn quoted(at: &Cursor<'_>) -> Result<Option<Unit>, More> {
     if at.peek()? != Some(b'=') {
         return Ok(None);
     }
-    let byte = match (at.peek_at(1)?, at.peek_at(2)?) {
-        (Some(b'2'), Some(b'D')) => b'-',
-        (Some(b'2'), Some(b'E')) => b'.',
-        (Some(b'3'), Some(b'D')) => b'=',
-        (Some(b'5'), Some(b'F')) => b'_',
-        _ => return Ok(None),
-    };
-    Ok(Some(Unit { byte, len: 3 }))
+    for (code, byte) in [(b"=2D", b'-'), (b"=2E", b'.'), (b"=3D", b'='), (b"=5F", b'_')] {
+        if at.starts_with(code)? {
+            return Ok(Some(Unit { byte, len: code.len() }));
+        }
+    }
+    Ok(None)
 }

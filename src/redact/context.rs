@@ -4,7 +4,7 @@ use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
 use super::scan::Carry;
-use super::scheme::{Gap, Scheme};
+use super::scheme::{Gap, LineEnd, Scheme, line_end, secret_parameter};
 use super::value::{Grammar, Quote, Trust};
 
 /// More blanks than this separate nothing.
@@ -61,14 +61,81 @@ struct Separator {
 /// Follows a name that ends at `name_end`. What separates it from a value is read first: in prose nothing does.
 pub(super) fn after_name(name_end: &Cursor<'_>, extra: &[Vec<u8>]) -> Result<Lead, More> {
     let mut cursor = *name_end;
-    let Some(separator) = Separator::read(&mut cursor)? else { return Ok(Lead::Nothing) };
+    let Some(separator) = Separator::read(&mut cursor, is_key(name_end))? else {
+        return match option_value(name_end)? {
+            Some(place) if names::classify_text(name_end.before(NAME_LEN_MAX), extra).is_some_and(is_token_class) => {
+                Ok(Lead::Value(place))
+            }
+            _ => after_name_alone(name_end, extra),
+        };
+    };
     let Some(class) = names::classify_text(name_end.before(NAME_LEN_MAX), extra) else { return Ok(Lead::Nothing) };
+    if matches!(class, Class::Authorization | Class::Credential)
+        && let Some(line) = block_end(&cursor)?
+    {
+        return Ok(Lead::Folded { next_line: line.next_line, carry: Carry::Bearer });
+    }
     match class {
         Class::Authorization => after_authorization(cursor, &separator),
         Class::Cookie if separator.operator == Operator::Tag => Ok(Lead::Nothing),
         Class::Cookie => Ok(Lead::Cookies { at: cursor.at, quote: separator.value_quote }),
-        Class::Credential | Class::Token | Class::Code => after_parameter(name_end, cursor, &separator, class),
+        Class::Credential | Class::Token | Class::Code | Class::Signature => {
+            after_parameter(name_end, cursor, &separator, class)
+        }
     }
+}
+
+/// Follows a quoted name that nothing separates from a value: it may stand in the next line, `key: "authorization"`.
+fn after_name_alone(name_end: &Cursor<'_>, extra: &[Vec<u8>]) -> Result<Lead, More> {
+    let mut cursor = *name_end;
+    if !is_key(name_end) || quote(&mut cursor)?.is_none() {
+        return Ok(Lead::Nothing);
+    }
+    let class = names::classify_text(name_end.before(NAME_LEN_MAX), extra);
+    match line_end(&cursor)? {
+        Some(line) if matches!(class, Some(Class::Authorization | Class::Credential)) => {
+            Ok(Lead::Folded { next_line: line.next_line, carry: Carry::Bearer })
+        }
+        _ => Ok(Lead::Nothing),
+    }
+}
+
+fn is_token_class(class: Class) -> bool {
+    matches!(class, Class::Credential | Class::Token)
+}
+
+/// Whether the name is itself the value of a `key` or `name`.
+fn is_key(name_end: &Cursor<'_>) -> bool {
+    let before = name_end.before(NAME_LEN_MAX);
+    let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |last| last + 1);
+    let before = before[..start].trim_ascii_end();
+    let before = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before).trim_ascii_end();
+    let Some(before) = before.strip_suffix(b":").or(before.strip_suffix(b"=")) else { return false };
+    [&b"key"[..], b"name"].iter().any(|key| before.ends_with(key))
+}
+
+/// The value behind a blank of a command's option, `--token X`.
+fn option_value(name_end: &Cursor<'_>) -> Result<Option<Place>, More> {
+    let before = name_end.before(NAME_LEN_MAX);
+    let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |last| last + 1);
+    let mut cursor = *name_end;
+    if !before[start..].starts_with(b"--") || cursor.skip_blanks(BLANKS_MAX)? == 0 || cursor.peek()? == Some(b'-') {
+        return Ok(None);
+    }
+    let grammar = quote(&mut cursor)?.map_or(Grammar::Param, Grammar::Quoted);
+    Ok(Some(Place { at: cursor.at, grammar, trust: Trust::Random, kind: Kind::Token, requote: None }))
+}
+
+/// The end of the line, if nothing but what announces a block of lines stands before it: YAML's `|` and `>-`.
+fn block_end(at: &Cursor<'_>) -> Result<Option<LineEnd>, More> {
+    let mut cursor = *at;
+    if matches!(cursor.peek()?, Some(b'|' | b'>')) {
+        cursor.at += 1;
+        if matches!(cursor.peek()?, Some(b'-' | b'+')) {
+            cursor.at += 1;
+        }
+    }
+    line_end(&cursor)
 }
 
 fn after_parameter(
@@ -77,7 +144,8 @@ fn after_parameter(
     separator: &Separator,
     class: Class,
 ) -> Result<Lead, More> {
-    if separator.operator == Operator::Comma && class != Class::Credential {
+    let is_option = || name_end.before(NAME_LEN_MAX).ends_with(b"--token");
+    if separator.operator == Operator::Comma && class != Class::Credential && !is_option() {
         return Ok(Lead::Nothing);
     }
     let quoted = separator.quoted;
@@ -87,7 +155,10 @@ fn after_parameter(
     let trust = match class {
         Class::Code if separator.operator == Operator::Equals || quoted => Trust::Code,
         Class::Code => return Ok(Lead::Nothing),
-        Class::Token => Trust::Random,
+        Class::Signature if separator.operator != Operator::Equals || !is_signed_request(name_end) => {
+            return Ok(Lead::Nothing);
+        }
+        Class::Token | Class::Signature => Trust::Random,
         _ => match separator.operator {
             Operator::Comma => Trust::Random,
             _ if separator.bracket && !quoted => Trust::Random,
@@ -125,6 +196,27 @@ fn after_parameter(
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: Kind::Token, requote: None }))
 }
 
+/// Whether the parameters before a signature are those of a signed request: other signatures are no credentials.
+fn is_signed_request(name_end: &Cursor<'_>) -> bool {
+    const LEN_MAX: usize = 1024;
+    const SIGNS: [&[u8]; 12] = [
+        b"X-Amz-",
+        b"X-Goog-",
+        b"oauth_",
+        b"AWS4-",
+        b"GOOG4-",
+        b"AWSAccessKeyId=",
+        b"GoogleAccessId=",
+        b"HMAC-SHA",
+        b"keyId=",
+        b"SharedAccessSignature",
+        b"sv=",
+        b"se=",
+    ];
+    let before = name_end.before(LEN_MAX);
+    SIGNS.iter().any(|sign| memchr::memmem::find(before, sign).is_some())
+}
+
 /// `<access_token>`, not `</access_token>` and not a comparison.
 fn opens_tag(name_end: &Cursor<'_>) -> bool {
     let before = name_end.before(NAME_LEN_MAX);
@@ -143,6 +235,9 @@ fn after_authorization(mut cursor: Cursor<'_>, separator: &Separator) -> Result<
     if let Some(scheme) = Scheme::read(&mut cursor)? {
         return scheme.lead(cursor, Trust::Named);
     }
+    if let Some(place) = secret_parameter(&cursor)? {
+        return Ok(Lead::Value(place));
+    }
     let grammar = separator.value_quote.map_or(Grammar::Token, Grammar::Quoted);
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust: Trust::Random, kind: Kind::Token, requote: None }))
 }
@@ -150,7 +245,8 @@ fn after_authorization(mut cursor: Cursor<'_>, separator: &Separator) -> Result<
 /// Follows the word `bearer` that ends at `word_end` and has no header name before it.
 pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
     let before = word_end.before(48);
-    let challenge = before.windows(12).any(|word| word.eq_ignore_ascii_case(b"authenticate"));
+    let is_challenge = |word: &[u8]| matches!(word[0], b'a' | b'A') && word.eq_ignore_ascii_case(b"authenticate");
+    let challenge = before.windows(12).any(is_challenge);
     let mut cursor = *word_end;
     let kind = Kind::Token;
     match Gap::read(&mut cursor)? {
@@ -162,15 +258,19 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
 
 impl Separator {
     /// Steps over everything between a name and its value; `None` if no value of that name follows.
-    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
-        Self::read_to(cursor, true)
+    fn read(cursor: &mut Cursor<'_>, is_key: bool) -> Result<Option<Self>, More> {
+        Self::read_to(cursor, true, is_key)
     }
 
     /// `pair` allows the value to be the next member, called `value`.
-    fn read_to(cursor: &mut Cursor<'_>, pair: bool) -> Result<Option<Self>, More> {
+    fn read_to(cursor: &mut Cursor<'_>, pair: bool, is_key: bool) -> Result<Option<Self>, More> {
         let blanks_before = cursor.skip_blanks(BLANKS_MAX)?;
         let key_quote = quote(cursor)?;
         let key_closed = key_quote.is_some() || eat_encoded_quote(cursor)? || eat_bracket(cursor)?;
+        // `["access_token"]=>`
+        if key_quote.is_some() && cursor.peek()? == Some(b']') && cursor.peek_at(1)? == Some(b'=') {
+            cursor.at += 1;
+        }
         let blanks_before = blanks_before + cursor.skip_blanks(BLANKS_MAX)?;
         let tag_end = cursor.starts_with_ignore_case(b"&gt;")?;
         let Some(unit) = cursor.unit()? else { return Ok(None) };
@@ -181,8 +281,8 @@ impl Separator {
             b',' if key_quote.is_some() => Operator::Comma,
             b'>' => Operator::Tag,
             // `<header name="Authorization" value="…"/>`
-            b'v' | b'V' if pair && key_closed && blanks_before > 0 && cursor.eat(b"value")? => {
-                return Self::read_to(cursor, false);
+            b'v' | b'V' if pair && (key_closed || is_key) && blanks_before > 0 && cursor.eat(b"value")? => {
+                return Self::read_to(cursor, false, false);
             }
             _ => return Ok(None),
         };
@@ -204,7 +304,7 @@ impl Separator {
         }
         // `"name": "Authorization", "value": "…"`
         if pair && operator == Operator::Comma && separator.value_quote.is_some() && cursor.eat(b"value")? {
-            return Self::read_to(cursor, false);
+            return Self::read_to(cursor, false, false);
         }
         Ok(Some(separator))
     }
@@ -257,6 +357,7 @@ pub(super) fn member(value: &Cursor<'_>, class: Class, beside: bool) -> Result<L
     let trust = match class {
         Class::Authorization | Class::Credential if beside => Trust::Random,
         Class::Authorization | Class::Credential => Trust::Member,
+        Class::Signature => return Ok(Lead::Nothing),
         Class::Token => Trust::Random,
         Class::Code => Trust::Code,
         Class::Cookie => return Ok(Lead::Cookies { at: value.at, quote: None }),
@@ -271,10 +372,36 @@ pub(super) fn member(value: &Cursor<'_>, class: Class, beside: bool) -> Result<L
         }
         _ => {
             cursor = begin;
+            if class == Class::Authorization
+                && let Some(place) = secret_parameter(&cursor)?
+            {
+                return Ok(Lead::Value(place));
+            }
             (Kind::Token, trust)
         }
     };
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind, requote: None }))
+}
+
+/// Steps over what stands before a value on a line of its own: `- ` of a list, `value: `, `string(40) `.
+pub(super) fn skip_item(cursor: &mut Cursor<'_>) -> Result<(), More> {
+    if cursor.peek()? == Some(b'-') && cursor.peek_at(1)? == Some(b' ') {
+        cursor.at += 2;
+    }
+    let mut item = *cursor;
+    if (item.eat(b"value")? || item.eat(b"string_value")?) && item.peek()? == Some(b':') {
+        item.at += 1;
+        item.skip_blanks(BLANKS_MAX)?;
+        *cursor = item;
+    } else if item.eat(b"string(")? {
+        while item.peek()?.is_some_and(|byte| byte.is_ascii_digit()) {
+            item.at += 1;
+        }
+        if item.eat(b") ")? {
+            *cursor = item;
+        }
+    }
+    Ok(())
 }
 
 /// Steps over a quotation mark and the backslashes before it.

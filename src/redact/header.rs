@@ -1,12 +1,11 @@
 //! Reading a JOSE header: base64, JSON, and the members that prove it.
 
-use super::characters::{Characters, is_base64};
+use super::characters::{Characters, decode_group, is_base64};
 use super::cursor::More;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::io::{ErrorKind, Read};
 
 /// What a header says about the parts behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,47 +50,67 @@ pub(super) struct Object {
 
 /// Reads the members of the object that a base64 text begins with.
 pub(super) fn read_object(text: Text<'_>) -> Result<Object, More> {
+    /// Many headers are shorter; of a longer text more is decoded when that is seen to be needed.
+    const FIRST_LEN: usize = 128;
     let mut object = Object { seen: Seen::default(), whole: false, is_glued: false, is_open: false };
     if !begins_object(text)? {
         return Ok(object);
     }
-    let mut json = serde_json::Deserializer::from_reader(Decoder::new(text));
-    let (more, result) = match Members(&mut object.seen).deserialize(&mut json) {
-        Err(error) => (error.io_error_kind() == Some(ErrorKind::WouldBlock), Err(error)),
-        Ok(()) => {
-            let end = json.end();
-            (end.as_ref().is_err_and(|error| error.io_error_kind() == Some(ErrorKind::WouldBlock)), Ok(end))
+    let (mut text, mut limit, mut characters) = (text, FIRST_LEN, Vec::new());
+    loop {
+        let goes_on = text.read(&mut characters, limit)?;
+        // A lone last character holds only six bits of a byte.
+        let whole = if characters.len() % 4 == 1 { characters.len() - 1 } else { characters.len() };
+        let decoded = ENGINE.decode(&characters[..whole]).unwrap_or_default();
+        let mut json = serde_json::Deserializer::from_slice(&decoded);
+        object.seen = Seen::default();
+        match Members(&mut object.seen).deserialize(&mut json) {
+            Err(error) if error.is_eof() && goes_on => {}
+            Err(error) => {
+                object.is_open = error.is_eof();
+                return Ok(object);
+            }
+            Ok(()) => {
+                object.whole = !goes_on && json.end().is_ok();
+                object.is_glued = !object.whole;
+                return Ok(object);
+            }
         }
-    };
-    if more {
-        return Err(More);
+        limit *= 8;
     }
-    match result {
-        Ok(end) => {
-            object.whole = end.is_ok();
-            object.is_glued = end.is_err();
-        }
-        Err(error) => object.is_open = error.is_eof(),
-    }
-    Ok(object)
 }
 
 /// Whether the first characters decode to the beginning of a JSON object. Nearly all candidates end here, so it is cheap.
 pub(super) fn begins_object(text: Text<'_>) -> Result<bool, More> {
     const CHARACTERS: usize = 16;
-    let (mut text, mut characters, mut decoded) = (text, [0; CHARACTERS], [0; CHARACTERS / 4 * 3]);
-    let len = text.read(&mut characters)?;
-    // `{"alg":1}`
-    if len < 12 {
+    /// `{"alg":1}`
+    const CHARACTERS_MIN: usize = 12;
+    let mut buffer = [0; CHARACTERS];
+    let characters = match text {
+        Text::Plain(text) => {
+            let len = text.len().min(CHARACTERS);
+            buffer[..len].copy_from_slice(&text[..len]);
+            &buffer[..text[..len].iter().position(|&byte| !is_base64(byte)).unwrap_or(len)]
+        }
+        Text::Encoded { .. } => {
+            let (mut text, mut characters) = (text, Vec::with_capacity(CHARACTERS));
+            text.read(&mut characters, CHARACTERS)?;
+            buffer[..characters.len()].copy_from_slice(&characters);
+            &buffer[..characters.len()]
+        }
+    };
+    if characters.len() < CHARACTERS_MIN {
         return Ok(false);
     }
-    let Ok(len) = ENGINE.decode_slice(&characters[..len / 4 * 4], &mut decoded) else { return Ok(false) };
-    let is_text = match std::str::from_utf8(&decoded[..len]) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
-    };
+    let mut decoded = [0; CHARACTERS / 4 * 3];
+    let groups = characters.chunks_exact(4).zip(decoded.chunks_exact_mut(3));
+    groups.for_each(|(group, bytes)| bytes.copy_from_slice(&decode_group(group)));
+    let decoded = &decoded[..characters.len() / 4 * 3];
     let is_object = decoded[0] == b'{' && matches!(decoded[1], b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}');
-    Ok(is_object && is_text && !decoded[..len].iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()))
+    if !is_object || decoded.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
+        return Ok(false);
+    }
+    Ok(decoded.is_ascii() || std::str::from_utf8(decoded).map_or_else(|error| error.error_len().is_none(), |_| true))
 }
 
 /// Characters of base64, in either alphabet.
@@ -104,27 +123,26 @@ pub(super) enum Text<'a> {
 }
 
 impl Text<'_> {
-    /// Fills `out` as far as the text goes, in the alphabet with `-` and `_`.
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, More> {
+    /// Appends characters in the alphabet with `-` and `_` up to a length, and says whether the text goes on.
+    fn read(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<bool, More> {
         match self {
             Text::Plain(text) => {
-                let len = text.len().min(out.len());
-                for (character, &byte) in out.iter_mut().zip(&text[..len]) {
-                    *character = to_url_alphabet(byte);
-                }
+                let len = text.len().min(limit.saturating_sub(out.len()));
+                out.extend(text[..len].iter().map(|&byte| to_url_alphabet(byte)));
                 *text = &text[len..];
-                Ok(len)
+                Ok(!text.is_empty())
             }
             Text::Encoded { characters, end } => {
-                let mut len = 0;
-                while len < out.len() && characters.at() < *end {
-                    match characters.next()? {
-                        Some(byte) if is_base64(byte) => out[len] = to_url_alphabet(byte),
-                        _ => break,
+                while out.len() < limit {
+                    if characters.at() >= *end {
+                        return Ok(false);
                     }
-                    len += 1;
+                    match characters.next()? {
+                        Some(byte) if is_base64(byte) => out.push(to_url_alphabet(byte)),
+                        _ => return Ok(false),
+                    }
                 }
-                Ok(len)
+                Ok(characters.at() < *end)
             }
         }
     }
@@ -150,7 +168,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn header(&self) -> Option<Header> {
+    pub fn header(&self) -> Option<Header> {
         match (&self.alg, self.enc) {
             (_, Some(tag_lens)) => Some(Header { encrypted: true, unsecured: false, last_part_lens: tag_lens }),
             (Some(alg), None) => {
@@ -393,76 +411,9 @@ impl<'de> Visitor<'de> for Skip {
     }
 }
 
-/// Base64 of either alphabet to bytes, a stretch at a time, and only as long as they can be JSON text (RFC 8259 §7, §8.1):
-/// a candidate that is none is given up after a few bytes, so that a text full of candidates costs linear time.
-struct Decoder<'a> {
-    text: Text<'a>,
-    decoded: [u8; DECODED_LEN],
-    at: usize,
-    len: usize,
-    /// The beginning of a character whose rest is in the next stretch.
-    cut: Vec<u8>,
-}
-
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
-
-/// How many characters are decoded at once, and what they give.
-const CHARACTERS: usize = 64;
-const DECODED_LEN: usize = CHARACTERS / 4 * 3;
-
-impl<'a> Decoder<'a> {
-    fn new(text: Text<'a>) -> Self {
-        Self { text, decoded: [0; DECODED_LEN], at: 0, len: 0, cut: Vec::new() }
-    }
-
-    fn refill(&mut self) -> Result<(), More> {
-        let mut characters = [0; CHARACTERS];
-        let take = self.text.read(&mut characters)?;
-        // A lone last character holds only six bits of a byte.
-        let whole = if take % 4 == 1 { take - 1 } else { take };
-        self.at = 0;
-        self.len = ENGINE.decode_slice(&characters[..whole], &mut self.decoded).unwrap_or(0);
-        Ok(())
-    }
-
-    /// Whether the stretch goes on as JSON text may: no control characters but white space, and UTF-8.
-    fn is_text(&mut self) -> bool {
-        let decoded = &self.decoded[..self.len];
-        if decoded.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
-            return false;
-        }
-        if self.cut.is_empty() && decoded.is_ascii() {
-            return true;
-        }
-        let mut text = std::mem::take(&mut self.cut);
-        text.extend_from_slice(decoded);
-        match std::str::from_utf8(&text) {
-            Ok(_) => true,
-            Err(error) if error.error_len().is_none() => {
-                self.cut = text.split_off(error.valid_up_to());
-                true
-            }
-            Err(_) => false,
-        }
-    }
-}
-
-impl Read for Decoder<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.at == self.len {
-            self.refill().map_err(|More| ErrorKind::WouldBlock)?;
-            if !self.is_text() {
-                return Err(ErrorKind::InvalidData.into());
-            }
-        }
-        let len = buffer.len().min(self.len - self.at);
-        buffer[..len].copy_from_slice(&self.decoded[self.at..self.at + len]);
-        self.at += len;
-        Ok(len)
-    }
-}

@@ -15,6 +15,8 @@ pub(super) enum Class {
     Code,
     /// `Cookie` and `Set-Cookie` (RFC 6265).
     Cookie,
+    /// `Signature` and `sig`: a credential among the parameters of a signed request.
+    Signature,
 }
 
 /// What stands before `token` in the names that always carry one. Spelt in lower case without separators: `accessToken`,
@@ -51,7 +53,9 @@ pub(super) const NAME_LEN_MAX: usize = 64;
 
 /// Where the name whose last letters are at `anchor` ends; `None` if more letters follow.
 pub(super) fn end<'a>(anchor: &Cursor<'a>, len: usize) -> Result<Option<Cursor<'a>>, More> {
-    let mut end = anchor.advanced(len);
+    // An anchor may hold the separator.
+    let name_len = len - usize::from(anchor.rest()[..len].ends_with(b"="));
+    let mut end = anchor.advanced(name_len);
     // `id_token_hint` is the only name that goes on behind an anchor.
     if !end.eat(b"_hint")? {
         end.eat(b"hint")?;
@@ -82,6 +86,9 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     let codes: [&[u8]; 4] = [b"code", b"authcode", b"authorizationcode", b"devicecode"];
     if codes.iter().any(|name| ends_with_word(text, name, Boundary::Whole)) {
         return Some(Class::Code);
+    }
+    if [&b"signature"[..], b"sig"].iter().any(|name| ends_with_word(text, name, Boundary::Word)) {
+        return Some(Class::Signature);
     }
     ends_with_word(text, b"cookie", Boundary::Any).then_some(Class::Cookie)
 }

@@ -16,7 +16,7 @@ pub(super) struct Scheme {
 impl Scheme {
     /// Steps over `scheme` and the gap behind it if that is what comes next.
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, More> {
-        const SCHEMES: [(&[u8], Kind); 9] = [
+        const SCHEMES: [(&[u8], Kind); 12] = [
             (b"bearer", Kind::Token),
             (b"basic", Kind::Basic),
             (b"token", Kind::Token),
@@ -26,6 +26,10 @@ impl Scheme {
             (b"jwt", Kind::Token),
             (b"pop", Kind::Token),
             (b"gnap", Kind::Token),
+            // RFC 4559.
+            (b"negotiate", Kind::Token),
+            (b"ntlm", Kind::Token),
+            (b"kerberos", Kind::Token),
         ];
         for (name, kind) in SCHEMES {
             let mut after = *cursor;
@@ -71,6 +75,85 @@ impl Scheme {
         };
         Ok(Lead::Value(Place { at: cursor.at, grammar: Grammar::Token, trust, kind: self.kind, requote: None }))
     }
+}
+
+/// The secret parameter of a scheme that has parameters (RFC 9110 §11.4), where `cursor` stands at a header's value: where
+/// its value begins.
+pub(super) fn secret_parameter(cursor: &Cursor<'_>) -> Result<Option<Place>, More> {
+    const PARAMETERS: [(&[u8], &[&[u8]]); 12] = [
+        // RFC 7616 §3.4.
+        (b"digest", &[b"response"]),
+        (b"aws4-hmac-sha256", &[b"signature"]),
+        (b"aws4-ecdsa-p256-sha256", &[b"signature"]),
+        (b"goog4-rsa-sha256", &[b"signature"]),
+        (b"goog4-hmac-sha256", &[b"signature"]),
+        (b"hmac-sha256", &[b"signature"]),
+        // RFC 5849 §3.5.1.
+        (b"oauth", &[b"oauth_token", b"oauth_signature"]),
+        (b"sharedaccesssignature", &[b"sig"]),
+        (b"signature", &[b"signature"]),
+        (b"hmac", &[b"signature"]),
+        (b"hawk", &[b"mac"]),
+        (b"googlelogin", &[b"auth"]),
+    ];
+    /// Where the parameters are longer than this they are none.
+    const LEN_MAX: usize = 2048;
+    for (scheme, names) in PARAMETERS {
+        let mut at = *cursor;
+        if !at.eat(scheme)? || at.skip_blanks(BLANKS_MAX)? == 0 {
+            continue;
+        }
+        for _ in 0..LEN_MAX {
+            for name in names {
+                let mut value = at;
+                if !value.eat(name)? || value.peek()? != Some(b'=') {
+                    continue;
+                }
+                value.at += 1;
+                let quote = quote(&mut value)?;
+                let grammar = quote.map_or(Grammar::Param, Grammar::Quoted);
+                let place = Place { at: value.at, grammar, trust: Trust::Named, kind: Kind::Token, requote: None };
+                return Ok(Some(place));
+            }
+            // On to what follows the next separator.
+            loop {
+                match at.peek()? {
+                    None | Some(b'\n' | b'\r') => return Ok(None),
+                    Some(b',' | b' ' | b'&' | b';' | b'\t') => break,
+                    Some(_) if at.at - cursor.at > LEN_MAX => return Ok(None),
+                    Some(_) => at.at += 1,
+                }
+            }
+            at.at += 1;
+        }
+        return Ok(None);
+    }
+    shared_key(cursor)
+}
+
+/// `SharedKey account:signature`
+fn shared_key(cursor: &Cursor<'_>) -> Result<Option<Place>, More> {
+    const ACCOUNT_LEN_MAX: usize = 64;
+    let mut at = *cursor;
+    if !at.eat(b"sharedkey")? {
+        return Ok(None);
+    }
+    at.eat(b"lite")?;
+    if at.skip_blanks(BLANKS_MAX)? == 0 {
+        return Ok(None);
+    }
+    for ahead in 0..ACCOUNT_LEN_MAX {
+        match at.peek_at(ahead)? {
+            Some(b':') => {
+                let at = at.at + ahead + 1;
+                let (grammar, trust, kind) = (Grammar::Token, Trust::Named, Kind::Token);
+                return Ok(Some(Place { at, grammar, trust, kind, requote: None }));
+            }
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/') => {}
+            _ => break,
+        }
+    }
+    Ok(None)
 }
 
 /// What separates a scheme from its credentials.
@@ -134,12 +217,12 @@ impl Gap {
 /// The end of a line or record.
 #[derive(Clone, Copy)]
 pub(super) struct LineEnd {
-    next_line: usize,
+    pub next_line: usize,
     carriage_return: bool,
 }
 
 /// Whether the line ends here.
-fn line_end(cursor: &Cursor<'_>) -> Result<Option<LineEnd>, More> {
+pub(super) fn line_end(cursor: &Cursor<'_>) -> Result<Option<LineEnd>, More> {
     let carriage_return = cursor.peek()? == Some(b'\r');
     let at = usize::from(carriage_return);
     Ok(match cursor.peek_at(at)? {

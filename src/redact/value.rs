@@ -266,7 +266,7 @@ fn is_error_code(text: &[u8]) -> bool {
 }
 
 /// `<token>`, `$TOKEN`, `${…}`, `{{ … }}`, `[REDACTED]`: what stands for a value in templates.
-fn is_template(text: &[u8]) -> bool {
+pub(super) fn is_template(text: &[u8]) -> bool {
     match text {
         // The closing one may not belong to the value's grammar.
         [b'<' | b'[' | b'{', inner @ ..] => {

@@ -3,7 +3,7 @@
 //! A view is bounded. What it shows is scanned like any text, by the same scan one level deeper, and what is found there is
 //! replaced here.
 
-use super::characters::{Characters, is_base64};
+use super::characters::{Characters, decode_group, is_base64, sextet};
 use super::cursor::{Cursor, More};
 
 /// So much of the input is decoded for one decision. More than the longest header that is read, and less than what may
@@ -25,6 +25,16 @@ pub(super) enum Encoding {
     Escaped,
     /// Characters of two bytes.
     Utf16,
+}
+
+impl Encoding {
+    /// How many bytes before the fragment its unit begins.
+    pub fn back(self) -> u64 {
+        match self {
+            Encoding::Base64 { back } => back as u64,
+            _ => 0,
+        }
+    }
 }
 
 /// A decoded stretch.
@@ -57,7 +67,7 @@ impl View {
     /// Decodes base64 from the beginning of a group of four characters on.
     pub fn base64(at: &Cursor<'_>) -> Result<Self, More> {
         let mut characters = Characters::new(*at, 0);
-        let (mut sextets, mut slashes) = (Vec::new(), Vec::new());
+        let (mut read, mut slashes) = (Vec::new(), Vec::new());
         let mut end = at.at;
         let mut cut = false;
         loop {
@@ -65,19 +75,26 @@ impl View {
                 cut = true;
                 break;
             }
+            let plain = characters.plain_run(VIEW_LEN_MAX - (characters.at() - at.at));
+            if !plain.is_empty() {
+                slashes.extend(memchr::memchr_iter(b'/', plain).map(|slash| (read.len() + slash, end + slash)));
+                read.extend_from_slice(plain);
+                end = characters.at();
+                continue;
+            }
             let mut next = characters;
             match next.next()? {
                 Some(byte) if is_base64(byte) => {
                     if byte == b'/' {
-                        slashes.push((sextets.len(), end));
+                        slashes.push((read.len(), end));
                     }
-                    sextets.push(sextet(byte));
+                    read.push(byte);
                 }
                 // Padding belongs to it, as far as it fits.
-                Some(b'=') if sextets.len() % 4 > 1 => {
+                Some(b'=') if read.len() % 4 > 1 => {
                     end = next.at();
                     let mut second = next;
-                    if sextets.len() % 4 == 2 && second.next()? == Some(b'=') {
+                    if read.len() % 4 == 2 && second.next()? == Some(b'=') {
                         end = second.at();
                     }
                     break;
@@ -87,7 +104,7 @@ impl View {
             characters = next;
             end = next.at();
         }
-        let mut text = decode(&sextets);
+        let mut text = decode_characters(&read);
         // What follows a slash is a path's next segment if it decodes to no text.
         for (index, at) in slashes {
             let from = index * 6 / 8;
@@ -107,7 +124,9 @@ impl View {
         let separator = at.peek_at(2)?;
         let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
         let mut cursor = *at;
-        while let (Some(high), Some(low)) = (hex_digit(cursor.peek()?), hex_digit(cursor.peek_at(1)?)) {
+        while let Some(high) = hex_digit(cursor.peek()?)
+            && let Some(low) = hex_digit(cursor.peek_at(1)?)
+        {
             view.text.push(high << 4 | low);
             view.end = cursor.at + 2;
             if view.end - view.start >= VIEW_LEN_MAX {
@@ -193,8 +212,12 @@ pub(super) fn run_start(at: &Cursor<'_>) -> usize {
 
 /// The bytes that groups of four characters stand for.
 pub(super) fn decode_characters(characters: &[u8]) -> Vec<u8> {
-    let sextets: Vec<u8> = characters.iter().map(|&byte| sextet(byte)).collect();
-    decode(&sextets)
+    let mut bytes = Vec::with_capacity(characters.len() / 4 * 3 + 3);
+    for group in characters.chunks(4) {
+        // A lone last character holds only six bits of a byte.
+        bytes.extend_from_slice(&decode_group(group)[..group.len() - 1]);
+    }
+    bytes
 }
 
 /// Whether `characters` can begin base64 of ASCII text. What holds for some characters holds for fewer of them.
@@ -215,25 +238,6 @@ pub(super) fn is_hex_of_text(digits: &[u8]) -> bool {
 
 pub(super) fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
-}
-
-fn sextet(character: u8) -> u8 {
-    match character {
-        b'A'..=b'Z' => character - b'A',
-        b'a'..=b'z' => character - b'a' + 26,
-        b'0'..=b'9' => character - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    }
-}
-
-fn decode(sextets: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(sextets.len() * 3 / 4);
-    for group in sextets.chunks(4) {
-        let bits = group.iter().fold(0, |bits, &sextet| bits << 6 | u32::from(sextet)) << (6 * (4 - group.len()));
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
-    }
-    bytes
 }
 
 pub(super) fn hex_digit(byte: Option<u8>) -> Option<u8> {

@@ -1,4 +1,4 @@
-//! Scanning texts that are at hand as a whole, for formats that take records apart.
+//! Scanning texts that are at hand as a whole, for formats that take records apart or put them together.
 
 use super::finding::Finding;
 use super::names::{self, Class};
@@ -54,7 +54,7 @@ impl Replacement {
 impl Redaction {
     /// Whether there is anything in `text` that a decision could begin at.
     pub(crate) fn may_hold(&self, text: &[u8]) -> bool {
-        self.shared().anchors.find(text, 0..text.len()).is_some()
+        self.shared().anchors.any(text)
     }
 
     /// What a member's name says of its value.
@@ -104,18 +104,34 @@ impl Redaction {
 
     /// Appends `text` with its replacements, which are in order and apart, and counts them.
     pub(crate) fn replace(&self, text: &[u8], found: &[Replacement], out: &mut CleanBlock, counts: &mut Counts) {
+        self.replace_part(text, 0..text.len(), found, out, counts);
+    }
+
+    /// Appends the part `range` of `text`, whose replacements are in order and apart. A marker stands where its credential
+    /// begins, whole; what the credential has in later parts is left out there.
+    pub(crate) fn replace_part(
+        &self,
+        text: &[u8],
+        range: Range<usize>,
+        found: &[Replacement],
+        out: &mut CleanBlock,
+        counts: &mut Counts,
+    ) {
         let shared = self.shared();
-        let mut clean = Vec::with_capacity(text.len());
-        let mut start = 0;
-        for replacement in found {
-            clean.extend_from_slice(&text[start..replacement.range.start]);
-            clean.extend_from_slice(&replacement.quote);
-            shared.template.write(&replacement.fingerprint, &mut clean);
-            clean.extend_from_slice(&replacement.quote);
-            counts.count(replacement.fingerprint.kind);
-            start = replacement.range.end;
+        let mut clean = Vec::with_capacity(range.len());
+        let mut start = range.start;
+        let first = found.partition_point(|replacement| replacement.range.end <= range.start);
+        for replacement in found[first..].iter().take_while(|replacement| replacement.range.start < range.end) {
+            if replacement.range.start >= range.start {
+                clean.extend_from_slice(&text[start..replacement.range.start]);
+                clean.extend_from_slice(&replacement.quote);
+                shared.template.write(&replacement.fingerprint, &mut clean);
+                clean.extend_from_slice(&replacement.quote);
+                counts.count(replacement.fingerprint.kind);
+            }
+            start = replacement.range.end.min(range.end);
         }
-        clean.extend_from_slice(&text[start..]);
+        clean.extend_from_slice(&text[start..range.end]);
         out.push(super::Clean::new(&clean));
     }
 }

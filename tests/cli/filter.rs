@@ -13,12 +13,28 @@ fn bytes_without_credentials_stay_as_they_are() {
     let home = Home::with_key();
     let mut input: Vec<u8> = (0..=255).cycle().take(300_000).collect();
     input.extend_from_slice(b"\r\n\n\rno last newline");
-    for arguments in [&[][..], &["--codec", "text"], &["--codec", "json"], &["-"], &["--stats"]] {
+    let codecs = ["text", "json", "cri", "docker"].map(|codec| ["--codec", codec]);
+    for arguments in codecs.iter().map(|codec| &codec[..]).chain([&[][..], &["-"], &["--stats"]]) {
         let output = feed(home.beartrap(arguments), &input);
         assert!(output.status.success());
         assert!(output.stdout == input, "{arguments:?}");
     }
     assert!(home.beartrap::<&str>([]).output().unwrap().stdout.is_empty());
+}
+
+#[test]
+fn parts_of_a_line_are_joined_over_the_rotation_of_their_file() {
+    let home = Home::with_key();
+    let line = |rest: &str| format!("2016-10-06T00:17:09.669794202Z {rest}\n");
+    let old = [line("stdout P Authorization: Bearer 0123456789abcdef"), line("stderr F between")].concat();
+    let (old, new) = (home.file("0.log.1", &old), home.file("0.log", line("stdout F 0123456789abcdef more")));
+    let output =
+        home.beartrap(["--codec".as_ref(), "cri".as_ref(), old.as_os_str(), new.as_os_str()]).output().unwrap();
+    assert!(output.status.success());
+    let clean = text(&output.stdout);
+    let lines: Vec<_> = clean.lines().collect();
+    assert!(lines[0].starts_with(line("stdout P Authorization: Bearer redacted-token-").trim_end()), "{clean}");
+    assert_eq!(lines[1..], [line("stderr F between").trim_end(), line("stdout F  more").trim_end()]);
 }
 
 #[test]

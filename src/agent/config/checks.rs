@@ -157,7 +157,7 @@ fn check_feed(report: &Report, sources: &[NamedSource<'_>], named: &NamedSink<'_
             continue;
         };
         if let Some((Codec::Json, span)) = &named.codec
-            && source.codec != Codec::Json
+            && !matches!(source.codec, Codec::Json | Codec::Docker)
         {
             let message = format!("source `{}` brings text, and `encoding.codec` says `json`", input.name.text);
             let help =

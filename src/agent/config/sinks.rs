@@ -27,7 +27,7 @@ pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> Na
     let kind = kind(section, &keys::SINK, "sink");
     let inputs = section.filled_strings("inputs", r#"inputs = ["NAME"]"#);
     let framing = section.framing();
-    let codec = section.codec("encoding", "encoding.");
+    let codec = section.encoding();
     let when_full = [("block", WhenFull::Block), ("drop_newest", WhenFull::DropNewest)];
     let when_full = section.word("when_full", &when_full).unwrap_or(WhenFull::Block);
     let buffer_bytes = section.whole(&keys::BUFFER_BYTES);

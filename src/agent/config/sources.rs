@@ -4,7 +4,7 @@ use super::diagnostics::Problem;
 use super::keys::{self, Kinds};
 use super::section::{Section, Text, list};
 use super::{FileSource, Source, SourceKind, TcpSource};
-use crate::codec::{Codec, Framing};
+use crate::codec::{Codec, Framing, RUNTIME_LINE_BYTES};
 use std::ops::Range;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) struct NamedSource<'a> {
 /// Reads one source.
 pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> NamedSource<'a> {
     let kind = kind(section, &keys::SOURCE, "source");
-    let codec = section.codec("decoding", "decoding.").unwrap_or_default();
+    let codec = section.decoding().unwrap_or_default();
     let framing = section.framing();
     if framing == Framing::Bytes {
         let why = if codec == Codec::Json {
@@ -36,6 +36,9 @@ pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> 
         }
     }
     let max_record_bytes = section.whole(&keys::MAX_RECORD_BYTES);
+    if let Some(name) = runtime_codec(codec) {
+        check_runtime(section, name, framing, max_record_bytes);
+    }
     let address =
         (kind == Some("tcp")).then(|| section.filled_string("address", r#"address = "127.0.0.1:5170""#)).flatten();
     let address_span = address.as_ref().map(|address| address.span.clone());
@@ -47,6 +50,28 @@ pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> 
     };
     let source = kind_value.map(|kind| Source { name: name.text.to_owned(), framing, codec, max_record_bytes, kind });
     NamedSource { name, kind, source, address_span }
+}
+
+/// The name of a codec that reads the lines of a container runtime.
+fn runtime_codec(codec: Codec) -> Option<&'static str> {
+    match codec {
+        Codec::Text | Codec::Json => None,
+        Codec::Cri => Some("cri"),
+        Codec::Docker => Some("docker"),
+    }
+}
+
+fn check_runtime(section: &Section<'_>, codec: &str, framing: Framing, max_record_bytes: usize) {
+    let method = section.table("framing", "framing.").and_then(|framing| framing.string("method"));
+    if let (Some(text), true) = (method, framing != Framing::NewlineDelimited) {
+        let why = format!("codec `{codec}` reads lines, and `framing.method` says otherwise");
+        section.report.add(Problem::at(&text.span, why).help("leave `framing` out"));
+    }
+    if let (Some(span), true) = (section.span_of(keys::MAX_RECORD_BYTES.key), max_record_bytes < RUNTIME_LINE_BYTES) {
+        let why = format!("codec `{codec}` needs a `max_record_bytes` of {RUNTIME_LINE_BYTES} at least");
+        let help = "runtimes cut at 16 KiB, and escaped a part is several times as long";
+        section.report.add(Problem::at(&span, why).help(help));
+    }
 }
 
 fn file(section: &Section<'_>, base: &Path) -> FileSource {

@@ -90,11 +90,21 @@ impl Section<'_> {
         self.checked("delimiter", &text, delimiter(text.text))
     }
 
-    /// `decoding.codec` or `encoding.codec`
-    pub fn codec(&self, key: &str, prefix: &'static str) -> Option<Codec> {
+    /// `decoding.codec`
+    pub fn decoding(&self) -> Option<Codec> {
+        let words = [("text", Codec::Text), ("json", Codec::Json), ("cri", Codec::Cri), ("docker", Codec::Docker)];
+        self.codec("decoding", "decoding.", &words)
+    }
+
+    /// `encoding.codec`
+    pub fn encoding(&self) -> Option<Codec> {
+        self.codec("encoding", "encoding.", &[("text", Codec::Text), ("json", Codec::Json)])
+    }
+
+    fn codec(&self, key: &str, prefix: &'static str, words: &[(&str, Codec)]) -> Option<Codec> {
         let section = self.table(key, prefix)?;
         section.check_keys(&[keys::CODEC], |_| None);
-        section.word("codec", &[("text", Codec::Text), ("json", Codec::Json)])
+        section.word("codec", words)
     }
 
     /// Reports what is wrong with a value, without the value.

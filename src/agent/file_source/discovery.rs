@@ -5,7 +5,7 @@ use super::super::config;
 use super::super::identity::{FileId, Landmarks, Position};
 use super::follower::Follower;
 use super::{Task, now_secs};
-use crate::codec::Framing;
+use crate::codec::{Codec, Decoding, Framing, last_whole_record};
 use crate::redact::Carry;
 use glob::{MatchOptions, Pattern};
 use rustix::fs::{Mode, OFlags};
@@ -235,7 +235,7 @@ impl Task {
         let key = &self.shared.key;
         let Some(entry) = self.discovery.recall(id, path) else {
             let from_end = self.discovery.read_from_end && self.discovery.is_first && self.discovery.is_first_start;
-            let offset = if from_end { last_record_start(&file, self.shared.decoding.framing)? } else { 0 };
+            let offset = if from_end { start_at_end(&file, &self.shared.decoding)? } else { 0 };
             // A file that is truncated at this very moment is read from its beginning.
             let landmarks = Landmarks::read(&file, offset)?;
             let offset = if landmarks.is_some() { offset } else { 0 };
@@ -350,8 +350,27 @@ fn refuse_irregular(kind: std::fs::FileType) -> Result<(), Refusal> {
     Err(Refusal::Refused(format!("it is {name}")))
 }
 
-/// Where `read_from = "end"` starts: after the last delimiter. Other framings have none to look for, and there the end
-/// of the file is taken for the end of a record.
+/// Where `read_from = "end"` starts: at the start of the last record that is not complete.
+fn start_at_end(file: &File, decoding: &Decoding) -> io::Result<u64> {
+    let end = last_record_start(file, decoding.framing)?;
+    if !matches!(decoding.codec, Codec::Cri | Codec::Docker) {
+        return Ok(end);
+    }
+    // The last lines may be parts of a record, which is not to be met in its middle.
+    let start = end.saturating_sub(decoding.max_record_bytes as u64);
+    let mut lines = vec![0; usize::try_from(end - start).unwrap_or_default()];
+    match file.read_exact_at(&mut lines, start) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+        Err(error) => return Err(error),
+    }
+    let first = if start == 0 { Some(0) } else { memchr::memchr(b'\n', &lines).map(|at| at + 1) };
+    let whole = first.and_then(|first| Some(first + last_whole_record(decoding.codec, &lines[first..])?));
+    Ok(whole.map_or(end, |whole| start + whole as u64))
+}
+
+/// After the last delimiter. Other framings have none to look for, and there the end of the file is taken for the end of
+/// a record.
 fn last_record_start(file: &File, framing: Framing) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let delimiter = match framing {

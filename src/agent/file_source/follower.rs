@@ -422,6 +422,7 @@ impl Follower {
             report.findings.add(stream.counts());
             report.stats.split_records += stream.stats().split_records;
             report.stats.not_json += stream.stats().not_json;
+            report.stats.foreign_records += stream.stats().foreign_records;
         }
     }
 }

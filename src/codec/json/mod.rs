@@ -3,6 +3,8 @@
 
 mod walk;
 
+pub(super) use walk::string;
+
 use crate::redact::{Carry, CleanBlock, Counts, Redaction, Replacement};
 use memchr::memchr;
 use serde::de::IgnoredAny;
@@ -61,10 +63,12 @@ impl JsonRedactor {
 fn has_hiding_escape(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(at) = memchr(b'\\', rest) {
-        match rest.get(at + 1) {
-            Some(b'u' | b'/') => return true,
-            Some(_) => rest = &rest[at + 2..],
-            None => return false,
+        // In a string of a string each escape has one backslash more.
+        rest = &rest[at..];
+        let backslashes = rest.iter().take_while(|&&byte| byte == b'\\').count();
+        rest = &rest[backslashes..];
+        if matches!(rest.first(), Some(b'u' | b'/')) {
+            return true;
         }
     }
     false
@@ -89,8 +93,56 @@ fn find(
     if !is_json {
         *after = redaction.scan_line(text, before, found);
         merge(found);
+    } else if memchr::memmem::find(text, b"protected").is_some() {
+        // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
+        redaction.scan_line(text, Carry::None, found);
+        merge(found);
     }
     is_json
+}
+
+/// Finds the credentials of a line of text that may be JSON, and gives what it leaves open for the next line.
+pub(super) fn find_in_line(redaction: &Redaction, line: &[u8], before: Carry, found: &mut Vec<Replacement>) -> Carry {
+    let mut after = Carry::None;
+    let may_be_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+    if before == Carry::None && !redaction.may_hold(line) && !(may_be_json && has_hiding_escape(line)) {
+        return after;
+    }
+    if may_be_json {
+        find(redaction, line, DEPTH_MAX, before, &mut after, found);
+    } else {
+        after = redaction.scan_line(line, before, found);
+    }
+    after
+}
+
+/// The same for a line that is the content of a JSON string.
+pub(super) fn find_in_string(
+    redaction: &Redaction,
+    content: &[u8],
+    before: Carry,
+    found: &mut Vec<Replacement>,
+) -> Carry {
+    if before == Carry::None && !redaction.may_hold(content) && !has_hiding_escape(content) {
+        return Carry::None;
+    }
+    let decoded = walk::Decoded::new(content);
+    let first = found.len();
+    let after = find_in_line(redaction, &decoded.text, before, found);
+    decoded.move_outside(&mut found[first..], 0);
+    after
+}
+
+/// The text that a JSON string's content stands for.
+pub(super) fn decoded(content: &[u8]) -> Vec<u8> {
+    walk::Decoded::new(content).text
+}
+
+/// Finds the credentials of a text that is JSON around such a string.
+pub(super) fn find_around(redaction: &Redaction, text: &[u8], found: &mut Vec<Replacement>) {
+    if redaction.may_hold(text) || has_hiding_escape(text) {
+        find(redaction, text, DEPTH_MAX, Carry::None, &mut Carry::None, found);
+    }
 }
 
 /// Puts replacements in order. Where two overlap the longer one stays, so that nothing of either is left.

@@ -67,7 +67,7 @@ fn shift(found: &mut [Replacement], by: usize) {
 }
 
 /// Where the string that begins at `start` (behind its quote) ends: at the closing quote, or where its line does.
-fn string(text: &[u8], start: usize) -> Range<usize> {
+pub(in crate::codec) fn string(text: &[u8], start: usize) -> Range<usize> {
     let mut at = start;
     while let Some(offset) = memchr3(b'"', b'\\', b'\n', text.get(at..).unwrap_or_default()) {
         at += offset;
@@ -97,10 +97,7 @@ fn on_string(
         let beside = context.name.and_then(Member::beside);
         value(redaction, &decoded.text, context.member.or(beside), depth, found);
     }
-    for replacement in found[before..].iter_mut() {
-        let range = decoded.raw_range(&replacement.range);
-        *replacement = replacement.clone().inside_string(content.start + range.start..content.start + range.end);
-    }
+    decoded.move_outside(&mut found[before..], content.start);
     if is_key {
         // `"name": "Authorization", "value": "…"`: the value belongs to the name before it.
         let is_value = decoded.text.eq_ignore_ascii_case(b"value");
@@ -136,15 +133,15 @@ fn value(redaction: &Redaction, text: &[u8], member: Option<Member>, depth: u8, 
 }
 
 /// The characters of a JSON string (RFC 8259 §7), and where each came from.
-struct Decoded {
-    text: Vec<u8>,
+pub(super) struct Decoded {
+    pub text: Vec<u8>,
     /// For each byte of `text` where its character begins in the raw string, and at last the raw length; empty if
     /// nothing was escaped.
     origin: Vec<usize>,
 }
 
 impl Decoded {
-    fn new(raw: &[u8]) -> Self {
+    pub fn new(raw: &[u8]) -> Self {
         if memchr::memchr(b'\\', raw).is_none() {
             return Self { text: raw.to_vec(), origin: Vec::new() };
         }
@@ -163,6 +160,14 @@ impl Decoded {
         }
         decoded.origin.push(raw.len());
         decoded
+    }
+
+    /// What was found in the decoded text of a string whose content begins at `start`, seen from outside the string.
+    pub fn move_outside(&self, found: &mut [Replacement], start: usize) {
+        for replacement in found {
+            let range = self.raw_range(&replacement.range);
+            *replacement = replacement.clone().inside_string(start + range.start..start + range.end);
+        }
     }
 
     fn raw_range(&self, range: &Range<usize>) -> Range<usize> {

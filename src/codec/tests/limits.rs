@@ -28,7 +28,7 @@ fn an_announced_frame_of_300_mb_is_held_in_flat_memory() {
             block.clear();
         }
         assert_eq!((clean_len, records, stream.pending()), (LEN, LEN / RECORD_BYTES_MAX, 0));
-        assert_eq!(stream.stats(), StreamStats { split_records: 1, not_json: 0 });
+        assert_eq!(stream.stats(), StreamStats { split_records: 1, ..StreamStats::default() });
         assert_eq!(stream.consumed(), (header.len() + LEN) as u64);
         assert_eq!(stream.finish(&mut block), Ok(()));
     }
@@ -49,7 +49,11 @@ fn endless_lines_stream_or_are_cut() {
         assert_eq!((stream.consumed(), stream.pending()), (400 * PIECE.len() as u64 + 1, 0));
         assert_eq!(
             stream.stats(),
-            StreamStats { split_records: whole.into(), not_json: (codec == Codec::Json).into() }
+            StreamStats {
+                split_records: whole.into(),
+                not_json: (codec == Codec::Json).into(),
+                ..StreamStats::default()
+            }
         );
     }
 }

@@ -205,7 +205,7 @@ fn json_records_are_taken_whole_and_long_ones_as_text() {
             let pieces: Vec<&[u8]> = input.chunks(piece_len).collect();
             let seen = run(&mut stream(Framing::NewlineDelimited, Codec::Json, max, whole), &pieces, &ends);
             let not_json = if max == 8 { 3 } else { not_json };
-            let stats = StreamStats { split_records, not_json };
+            let stats = StreamStats { split_records, not_json, ..StreamStats::default() };
             assert_eq!(
                 seen,
                 Outcome { clean: clean.clone(), ends: vec![], stats, error: None },

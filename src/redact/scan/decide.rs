@@ -2,6 +2,7 @@
 
 use super::active::{Active, jose_token, opaque};
 use super::cookies::Cookies;
+use super::members::{self, follows_name};
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
@@ -12,8 +13,10 @@ use crate::redact::header::{Text, begins_object};
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
+use crate::redact::paseto;
 use crate::redact::redaction::Shared;
 use crate::redact::session::{compressed_len, session_len};
+use crate::redact::userinfo;
 use crate::redact::value::{Grammar, Quote, Sample, Trust};
 use crate::redact::view::Encoding;
 use std::ops::Range;
@@ -71,6 +74,7 @@ impl Scan {
             };
             match carry {
                 Carry::Header(_) | Carry::Bearer if folded => {
+                    context::skip_item(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     context::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     let place = Place { at: cursor.at, grammar: Grammar::Token, trust, kind, requote: None };
                     return self.decide(shared, window, place).inspect_err(|_| self.fold = Some((position, carry)));
@@ -121,11 +125,30 @@ impl Scan {
             Anchor::Jose => return self.object(shared, window, range.start),
             Anchor::Encoded(encoding) => return self.encoded(shared, window, &range, encoding),
             Anchor::Tail { back } => return self.tail(shared, window, range.start, back),
+            Anchor::Authority { encoded } => {
+                let authority = cursor.advanced(range.len());
+                let secret = userinfo::secret(&authority, encoded, &shared.template)?;
+                return match secret {
+                    // A token with a form of its own is found by it.
+                    Some((range, _)) if jose::head(&self.at(window, range.start), &mut self.memo)?.is_some() => {
+                        Ok(Decision::Nothing)
+                    }
+                    Some((range, kind)) => self.known(shared, window, range, kind),
+                    None => Ok(Decision::Nothing),
+                };
+            }
+            Anchor::Member => return self.at_member(shared, window, range.start, range.len()),
+            Anchor::Paseto => {
+                return Ok(match paseto::range(&cursor, range.len())? {
+                    Some(range) => return self.known(shared, window, range, Kind::Token),
+                    None => Decision::Nothing,
+                });
+            }
             Anchor::Compressed => {
                 let dot = cursor.before(1) == b".";
                 let len = if dot { compressed_len(&cursor, &mut self.memo)? } else { None };
                 let Some(len) = len else { return Ok(Decision::Nothing) };
-                return self.session(shared, window, range.start - 1..range.start + len);
+                return self.known(shared, window, range.start - 1..range.start + len, Kind::Token);
             }
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
@@ -147,7 +170,14 @@ impl Scan {
                 }
                 context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Name | Anchor::Cookie => self.after_name(shared, &cursor, range.len())?,
+            Anchor::Name | Anchor::Cookie => {
+                if let Some(at) = members::signature_value(&cursor, range.len())?
+                    && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
+                {
+                    return Ok(decision);
+                }
+                self.after_name(shared, &cursor, range.len())?
+            }
         };
         self.lead(shared, window, lead)
     }
@@ -155,14 +185,24 @@ impl Scan {
     /// Decides at base64 of an object: a token, a session, or a text that holds a credential.
     fn object(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
         let cursor = self.at(window, at);
+        let is_plain = self.memo.run_len(&cursor)? >= 16;
+        if is_plain && !begins_object(Text::Plain(cursor.rest()))? {
+            return Ok(Decision::Nothing);
+        }
         if let Some(header) = jose::head(&cursor, &mut self.memo)? {
             return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
         }
-        if !begins_object(Text::Plain(cursor.rest()))? {
+        if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
+        self.protected(window, at)?;
+        if follows_name(&cursor, b"payload")
+            && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
+        {
+            return Ok(decision);
+        }
         if let Some(len) = session_len(&cursor, &mut self.memo)? {
-            return self.session(shared, window, at..at + len);
+            return self.known(shared, window, at..at + len, Kind::Token);
         }
         if let Some(next_line) = jose::cut_header_end(&cursor, &mut self.memo)? {
             return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, sure: false } });
@@ -170,7 +210,14 @@ impl Scan {
         self.look_into(shared, window, Stretch::at(at), Encoding::Base64 { back: 0 })
     }
 
-    fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {
+    /// A credential whose end is known.
+    pub(super) fn known(
+        &self,
+        shared: &Shared,
+        window: Window<'_>,
+        range: Range<usize>,
+        kind: Kind,
+    ) -> Result<Decision, More> {
         let mut digester = shared.digester();
         let mut cursor = self.at(window, range.start);
         while cursor.at < range.end
@@ -179,7 +226,7 @@ impl Scan {
             digester.update(&[unit.byte]);
             cursor.at += unit.len;
         }
-        let fingerprint = digester.finish(Kind::Token);
+        let fingerprint = digester.finish(kind);
         let replaced = vec![Replaced { range, fingerprint, complete: true, wide: false }];
         Ok(Decision::Replace { replaced, rest: None })
     }

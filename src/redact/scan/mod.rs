@@ -4,12 +4,13 @@ mod active;
 mod carry;
 mod cookies;
 mod decide;
+mod members;
 mod view;
 
 pub use carry::Carry;
 
 use self::view::{DEPTH_MAX, Explored};
-use super::anchors::Anchor;
+use super::anchors::{Ahead, Anchor};
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
 use super::jose::Memo;
@@ -77,7 +78,10 @@ pub(super) struct Scan {
     no_cookie_end: (u64, u8),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
+    /// Where the protected header of a JOSE object stands, and what the object is.
+    jose_object: Option<(u64, Kind)>,
     memo: Memo,
+    ahead: Ahead,
     /// The text comes out of a string or another encoding.
     is_decoded: bool,
     /// How many more encodings are looked into.
@@ -98,7 +102,9 @@ impl Scan {
             cookies: None,
             no_cookie_end: (0, 0),
             member: None,
+            jose_object: None,
             memo: Memo::default(),
+            ahead: Ahead::default(),
             is_decoded: false,
             depth: DEPTH_MAX,
             explored: Explored::default(),
@@ -162,6 +168,7 @@ impl Scan {
     /// Decides all that can be decided.
     pub fn run(&mut self, shared: &Shared, window: Window<'_>, out: &mut Output) {
         self.memo.forget_indexes();
+        self.ahead.forget();
         out.from = window.index(self.cursor);
         out.replaced = false;
         out.findings.clear();
@@ -301,7 +308,7 @@ impl Scan {
         // Beyond the event nothing is looked for: it would be looked for again.
         let len = window.bytes.len();
         let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));
-        let anchor = shared.anchors.find(window.bytes, from..end);
+        let anchor = shared.anchors.find(window.bytes, from..end, &mut self.ahead);
         match (&anchor, event) {
             (Some((range, _)), Some(event)) if range.start < event => (anchor, None),
             (_, event) => (anchor, event),

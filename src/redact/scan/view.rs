@@ -18,7 +18,7 @@ pub(super) const DEPTH_MAX: u8 = 3;
 /// Up to where stretches were decoded in vain, by encoding and by where its units begin: anchors before are not tried
 /// again, so that a text full of them costs linear time.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Explored([u64; 9]);
+pub(super) struct Explored([u64; 13]);
 
 impl Explored {
     fn slot(&mut self, encoding: Encoding, start: u64) -> &mut u64 {
@@ -30,6 +30,11 @@ impl Explored {
             Encoding::Utf16 => 8,
         };
         &mut self.0[slot as usize]
+    }
+
+    /// The same for the rests of tokens.
+    fn tail_slot(&mut self, group: u64) -> &mut u64 {
+        &mut self.0[9 + (group % 4) as usize]
     }
 }
 
@@ -58,10 +63,18 @@ impl Scan {
         range: &Range<usize>,
         encoding: Encoding,
     ) -> Result<Decision, More> {
+        if self.is_explored(window, range.start, encoding) {
+            return Ok(Decision::Nothing);
+        }
         let Some(stretch) = Stretch::around(&self.at(window, range.start), encoding) else {
             return Ok(Decision::Nothing);
         };
         self.look_into(shared, window, stretch, encoding)
+    }
+
+    fn is_explored(&mut self, window: Window<'_>, anchor: usize, encoding: Encoding) -> bool {
+        let unit = window.position(anchor).saturating_sub(encoding.back());
+        self.depth == 0 || window.position(anchor) < *self.explored.slot(encoding, unit)
     }
 
     /// Decides whether the value that begins at `at` is an encoded credential.
@@ -81,14 +94,10 @@ impl Scan {
         encoding: Encoding,
     ) -> Result<Decision, More> {
         let Stretch { anchor, start, from } = stretch;
-        let unit = match encoding {
-            Encoding::Base64 { back } => anchor - back,
-            _ => anchor,
-        };
-        let explored = *self.explored.slot(encoding, window.position(unit));
-        if self.depth == 0 || window.position(anchor) < explored {
+        if self.is_explored(window, anchor, encoding) {
             return Ok(Decision::Nothing);
         }
+        let unit = window.position(anchor).saturating_sub(encoding.back());
         let cursor = self.at(window, start);
         let view = match encoding {
             Encoding::Base64 { .. } => View::base64(&cursor)?,
@@ -98,7 +107,7 @@ impl Scan {
             Encoding::Utf16 => View::utf16(&cursor)?,
         };
         let (found, explored) = self.scan_view(shared, &view, from);
-        *self.explored.slot(encoding, window.position(unit)) = window.position(explored);
+        *self.explored.slot(encoding, unit) = window.position(explored);
         let Found { mut replaced, cut } = found;
         for one in &mut replaced {
             one.wide = encoding == Encoding::Utf16;
@@ -193,6 +202,12 @@ impl Scan {
             Some(phase) => start + phase,
             None => at,
         };
+        // Version of a PASETO, before the dot of its purpose.
+        match self.at(window, held).before(2) {
+            [b'v' | b'k', b'1'..=b'4'] => return held - 2,
+            [.., b'v' | b'k'] => return held - 1,
+            _ => {}
+        }
         // A compressed session begins with its dot.
         if held > 0 && self.at(window, held).before(1) == b"." { held - 1 } else { held }
     }
@@ -208,9 +223,10 @@ impl Scan {
         const NAMES: [&[u8]; 4] = [b"\"alg", b"\"iss", b"\"sub", b"\"exp"];
         const SIGNATURE_LEN_MIN: usize = 43;
         let cursor = self.at(window, anchor);
-        let start = view::run_start(&cursor);
-        let group = anchor.saturating_sub(back);
-        if group < start + 8 {
+        let group = anchor - cursor.before(back).len();
+        let before = self.at(window, group).before(8);
+        let tried = *self.explored.tail_slot(window.position(group));
+        if before.len() < 8 || !before.iter().all(|&byte| is_base64(byte)) || window.position(anchor) < tried {
             return Ok(Decision::Nothing);
         }
         // The groups that end with the quote before the colon.
@@ -219,6 +235,10 @@ impl Scan {
         let quote = 6 + back.saturating_sub(1);
         let named = bytes.get(..quote).is_some_and(|bytes| NAMES.iter().any(|name| bytes.ends_with(name)));
         if !named {
+            return Ok(Decision::Nothing);
+        }
+        let start = view::run_start(&cursor);
+        if group < start + 8 {
             return Ok(Decision::Nothing);
         }
         let phase = (group - start) % 4;
@@ -243,6 +263,7 @@ impl Scan {
         if is_rest || signed {
             return Ok(Decision::Start { at: start, active: opaque(shared, Grammar::Cut, Kind::Jwt, None).cut() });
         }
+        *self.explored.tail_slot(window.position(group)) = window.position(anchor + run);
         Ok(Decision::Nothing)
     }
 }
@@ -307,7 +328,7 @@ impl Stretch {
                 let letter = anchor + usize::from(at.rest().first() == Some(&0));
                 let turns = before.iter().rev().enumerate().take_while(|(index, byte)| {
                     let is_zero = (letter - (anchor - 1 - index)) % 2 == 1;
-                    is_zero == (**byte == 0)
+                    if is_zero { **byte == 0 } else { matches!(**byte, b'\t' | b' '..=b'~') }
                 });
                 let start = anchor - turns.count();
                 from_anchor(start + (letter - start) % 2)

@@ -275,3 +275,59 @@ async fn half_a_token_across_a_restart_does_not_leak() {
         assert_eq!(running.stop().await.findings.total(), 1);
     }
 }
+
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmU";
+
+/// Lines of a container runtime: a token in two parts, with a line of the other stream between them.
+fn parts(cut: usize) -> [String; 4] {
+    let (head, tail) = TOKEN.split_at(cut);
+    let line = |rest: &str| format!("2016-10-06T00:17:09.669794202Z {rest}\n");
+    [
+        line("stdout F start"),
+        line(&format!("stdout P GET /?jwt={head}")),
+        line("stderr F between"),
+        line(&format!("stdout F {tail}&x=1")),
+    ]
+}
+
+fn clean(parts: &[String], cut: usize) -> String {
+    let marker = redaction().fingerprints(TOKEN.as_bytes())[0].to_string();
+    let (head, tail) = TOKEN.split_at(cut);
+    parts.concat().replace(&format!("={head}\n"), &format!("={marker}\n")).replace(&format!("F {tail}"), "F ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_parts_is_one_after_restarts_between_them() {
+    for cut in [3, 30, TOKEN.len() - 1] {
+        let mut bench = Bench::new(&["*.log"]);
+        bench.config.codec = Codec::Cri;
+        let parts = parts(cut);
+        bench.append("a.log", &parts[0]);
+        bench.expect(&parts[0]).await;
+        for part in &parts[1..3] {
+            bench.append("a.log", part);
+            let running = bench.start();
+            running.settle().await;
+            running.wait_for(b"").await;
+            running.stop().await;
+        }
+        bench.append("a.log", &parts[3]);
+        bench.expect(clean(&parts[1..], cut)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_file_is_not_between_two_parts() {
+    let cut = 70;
+    let mut bench = Bench::new(&["*.log"]);
+    bench.config.codec = Codec::Cri;
+    bench.file.read_from_end = true;
+    let parts = parts(cut);
+    bench.append("a.log", parts[..3].concat());
+    let running = bench.start();
+    running.settle().await;
+    running.wait_for(b"").await;
+    bench.append("a.log", &parts[3]);
+    running.wait_for(clean(&parts[1..], cut).as_bytes()).await;
+    running.stop().await;
+}
