@@ -53,10 +53,12 @@ pub mod fuzzing;
 pub mod key_file;
 #[doc(hidden)]
 pub mod redact;
+#[doc(hidden)]
+pub mod scan;
 mod writer;
 
 pub use redact::{
-    Clean, CleanBlock, Counts, Finding, Fingerprint, Key, KeyError, KeyRing, Kind, Options, Redacted, Redaction,
-    Redactor,
+    Carrier, Clean, CleanBlock, Counts, Finding, Fingerprint, Key, KeyError, KeyRing, Kind, Options, Redacted,
+    Redaction, Redactor,
 };
 pub use writer::{RedactingMakeWriter, RedactingWriter};

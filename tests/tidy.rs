@@ -8,13 +8,25 @@ const LINES_MAX: usize = 500;
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "src/redact",
-        &["crate::codec", "crate::filter", "crate::agent", "crate::cli", "crate::key_file", "crate::writer"],
+        &[
+            "crate::codec",
+            "crate::filter",
+            "crate::scan",
+            "crate::agent",
+            "crate::cli",
+            "crate::key_file",
+            "crate::writer",
+        ],
     ),
     ("src/redact", &["tokio", "tracing", "clap", "rustix", "libc", "std::fs", "std::env", "std::time", "std::net"]),
-    ("src/codec", &["crate::filter", "crate::agent", "crate::cli", "crate::key_file", "crate::writer"]),
+    ("src/codec", &["crate::filter", "crate::scan", "crate::agent", "crate::cli", "crate::key_file", "crate::writer"]),
     ("src/codec", &["tokio", "tracing", "clap", "rustix", "libc", "std::fs", "std::env", "std::time", "std::net"]),
-    ("src/filter", &["crate::agent", "crate::cli", "tokio", "clap", "tracing"]),
-    ("src/agent", &["crate::filter", "crate::cli", "clap"]),
+    (
+        "src/scan",
+        &["crate::filter", "crate::agent", "crate::cli", "crate::key_file", "tokio", "clap", "tracing", "std::env"],
+    ),
+    ("src/filter", &["crate::scan", "crate::agent", "crate::cli", "tokio", "clap", "tracing"]),
+    ("src/agent", &["crate::filter", "crate::scan", "crate::cli", "clap"]),
 ];
 
 /// Found nowhere in the product. Standard output and standard error have one owner each, in `src/cli`.

@@ -1,6 +1,7 @@
 //! The command line as it was typed.
 
 use crate::codec::Codec;
+use crate::scan::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ Examples:
   kubectl logs -f pod | beartrap --codec json
                                              redact JSON records, escaped credentials too
   beartrap exec -- service --port 80         redact both outputs of a service, keep its exit code
+  beartrap scan logs/                        find credentials, change nothing
   beartrap fingerprint < token.txt           find out what a token is called in redacted logs
 
 A file that is named like a subcommand is written with its directory: beartrap ./run
@@ -23,7 +25,8 @@ Environment:
 
 Exit codes:
   0   done, or the reader of the output wants no more
-  2   the command line is wrong
+  1   scan found credentials
+  2   the command line is wrong; scan: something went wrong
   70  a defect in this program
   74  something could not be read or written
   75  stopped with data that was read and not delivered
@@ -129,6 +132,16 @@ pub(super) enum Subcommands {
         listened to until they are silent for two seconds. The command writes to pipes, so programs that look for \
         a terminal find none.")]
     Exec(ExecArgs),
+    /// Find credentials in files without rewriting them; exit 0 if there are none, 1 if there are some, 2 after an error
+    #[command(
+        long_about = "Find credentials in files without rewriting them.\n\nThe credentials themselves are never \
+        printed: each finding is a place, a kind, the marker that the credential would become, and what carried it. Of a \
+        directory all files are read, hidden and binary ones too, but nothing called .git; symlinks in it are not \
+        followed. What gzip and zstd have compressed is decompressed. Lines and columns count from 1, columns in \
+        bytes.\n\nThe exit code is 0 if nothing was found, 1 if something was, and 2 if something could not be read or \
+        went wrong otherwise, whatever was found."
+    )]
+    Scan(ScanArgs),
     /// Check a configuration and print every error in it
     Validate(ConfigArgs),
     /// Print what credentials are called in redacted logs; reads one credential a line
@@ -167,6 +180,56 @@ pub(super) struct ExecArgs {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScanArgs {
+    /// Files and directories; - or nothing is standard input
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub key: KeyArgs,
+    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    #[arg(long, value_name = "CODEC", value_enum, default_value = "text")]
+    pub codec: ScanCodec,
+    /// Report as text, as one JSON object a finding, or as a SARIF 2.1.0 document
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: ScanFormat,
+    /// Prove that nothing is left in redacted logs: look a second time by other means, and count the markers
+    #[arg(long)]
+    pub verify: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScanCodec {
+    Text,
+    Json,
+}
+
+impl From<ScanCodec> for Codec {
+    fn from(codec: ScanCodec) -> Self {
+        match codec {
+            ScanCodec::Text => Self::Text,
+            ScanCodec::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScanFormat {
+    Text,
+    Json,
+    Sarif,
+}
+
+impl From<ScanFormat> for Format {
+    fn from(format: ScanFormat) -> Self {
+        match format {
+            ScanFormat::Text => Self::Text,
+            ScanFormat::Json => Self::Json,
+            ScanFormat::Sarif => Self::Sarif,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// All is done, or the reader of the output wants no more.
     Done = 0,
-    /// The command line is wrong.
+    /// `scan`: credentials were found.
+    Found = 1,
+    /// The command line is wrong, or in `scan` anything else.
     Usage = 2,
     /// A defect in this program.
     Engine = 70,
@@ -56,6 +58,7 @@ mod tests {
     fn the_numbers_are_what_scripts_rely_on() {
         let codes = [
             (Exit::Done, 0),
+            (Exit::Found, 1),
             (Exit::Usage, 2),
             (Exit::Engine, 70),
             (Exit::Io, 74),

@@ -11,6 +11,7 @@ mod logging;
 mod pages;
 mod panics;
 mod run;
+mod scan;
 mod stderr;
 mod stdout;
 mod usage;
@@ -76,6 +77,7 @@ fn run(typed: Typed, core_limit: Option<u64>) -> ExitCode {
     let color = logging::in_color(global.color);
     let ended = match command {
         None => filter::run(&filter, global.log_format),
+        Some(Subcommands::Scan(args)) => scan::run(&args, &global),
         Some(Subcommands::Run(args)) => run::run(&args, color),
         Some(Subcommands::Exec(args)) => exec::run(&args, core_limit),
         Some(Subcommands::Validate(args)) => validate::run(&args, color),

@@ -5,7 +5,7 @@ use super::json::JsonRedactor;
 use super::release::{KEPT_BYTES_MAX, Release};
 use super::runtime::{Runtime, RuntimeRecords};
 use super::{Framing, FramingError};
-use crate::redact::{Carry, CleanBlock, Counts, Redaction, Redactor};
+use crate::redact::{Carry, CleanBlock, Counts, Finding, Redaction, Redactor};
 use memchr::memrchr;
 
 /// What a record's bytes are.
@@ -62,6 +62,13 @@ pub struct RecordStream {
     consumed: u64,
     carry: Carry,
     counts: Counts,
+    /// Of the last call that took input.
+    findings: Vec<Finding>,
+    /// Where the current record begins in the stream, and how much the text engine had taken before it.
+    record_start: u64,
+    record_redacted: u64,
+    /// How much the text engine has taken.
+    redacted: u64,
 }
 
 /// The record that is being gathered under codec `json`, which takes records as a whole.
@@ -107,6 +114,10 @@ impl RecordStream {
             consumed: 0,
             carry: Carry::default(),
             counts: Counts::default(),
+            findings: Vec::new(),
+            record_start: 0,
+            record_redacted: 0,
+            redacted: 0,
         }
     }
 
@@ -116,6 +127,7 @@ impl RecordStream {
     /// When the framing is broken; what came before is in `out`, and nothing more can be read from the stream.
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
         self.still_framed()?;
+        self.findings.clear();
         out.set_delimiter(self.delimiter);
         let result = if self.delimiter == Some(b'\n') && self.json.is_none() && self.runtime.is_none() {
             self.push_lines(input, out);
@@ -134,6 +146,7 @@ impl RecordStream {
     /// When the stream ended inside a frame; what there was of the record is in `out`.
     pub fn finish(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
         self.still_framed()?;
+        self.findings.clear();
         out.set_delimiter(self.delimiter);
         if self.is_open {
             self.end_record(out, false);
@@ -176,7 +189,12 @@ impl RecordStream {
         self.redactor.pending() + gathered + held + self.release.pending()
     }
 
-    /// Findings since the start of the stream.
+    /// The findings of the last call that took input, in order, with their places in the stream.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many findings there are since the start of the stream.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -202,6 +220,8 @@ impl RecordStream {
         let (lines, rest) = input.split_at(lines_len);
         if !lines.is_empty() {
             self.release.delimited_records(out, |out| self.redactor.push(lines, out));
+            self.redacted += lines.len() as u64;
+            self.collect();
             debug_assert_eq!(self.redactor.pending(), 0, "a newline decides all before it");
             self.end_at(self.position + lines_len as u64, self.redactor.carry());
         }
@@ -215,7 +235,13 @@ impl RecordStream {
         let end = self.position + input.len() as u64;
         while let Some(event) = self.framer.next(&mut input)? {
             match event {
-                Event::Content(piece) => self.content(piece, out),
+                Event::Content(piece) => {
+                    if !self.is_open {
+                        self.record_start = end - (input.len() + piece.len()) as u64;
+                        self.record_redacted = self.redacted;
+                    }
+                    self.content(piece, out);
+                }
                 Event::End => {
                     self.end_record(out, true);
                     self.consume_to(end - input.len() as u64);
@@ -255,6 +281,17 @@ impl RecordStream {
 
     fn redact(&mut self, piece: &[u8], out: &mut CleanBlock) {
         self.release.content(out, |out| self.redactor.push(piece, out));
+        self.redacted += piece.len() as u64;
+        self.collect();
+    }
+
+    /// Takes over what the text engine has found; it knows nothing of what stands between records.
+    fn collect(&mut self) {
+        let between = self.record_start - self.record_redacted;
+        for mut finding in self.redactor.findings().iter().copied() {
+            finding.offset += between;
+            self.findings.push(finding);
+        }
     }
 
     /// Ends the current record. It is `terminated` if the end came with the input and not by the end of the stream.
@@ -266,6 +303,7 @@ impl RecordStream {
         let carry = match &mut self.json {
             Some(json) if !json.is_text => {
                 json.redact(self.delimiter == Some(b'\n'), out);
+                self.findings.extend(json.redactor.findings(self.record_start));
                 if terminated || self.release.holds_records_back() {
                     self.release.terminate(out);
                 }
@@ -277,6 +315,7 @@ impl RecordStream {
                 }
                 self.release.content(out, |out| self.redactor.end_record(out));
                 self.release.end(out, terminated);
+                self.collect();
                 self.redactor.carry()
             }
         };
@@ -328,6 +367,7 @@ impl JsonRecords {
             Some(text) if is_line => text,
             _ => &self.record[..],
         };
+        self.redactor.forget_findings();
         if !text.is_empty() && !self.redactor.record(text, out) {
             self.not_json += 1;
         }

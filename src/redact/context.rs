@@ -225,7 +225,7 @@ fn opens_tag(name_end: &Cursor<'_>) -> bool {
 }
 
 /// `X-Auth-Token: …`
-fn is_header_name(name_end: &Cursor<'_>) -> bool {
+pub(super) fn is_header_name(name_end: &Cursor<'_>) -> bool {
     let before = name_end.before(NAME_LEN_MAX);
     let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
     before[start..].len() > 2 && before[start..start + 2].eq_ignore_ascii_case(b"x-")

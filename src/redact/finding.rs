@@ -1,7 +1,7 @@
 //! What was found: kinds, positions and counts, never a credential.
 
-use super::Fingerprint;
 use super::value::Quote;
+use super::{Carrier, Fingerprint};
 
 /// What a credential is; it follows from the credential itself, not from what carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +42,8 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// False if the credential was cut, so that its digest is not that of the whole.
     pub complete: bool,
+    /// What carried it.
+    pub carrier: Carrier,
     /// The quotes that its replacement got: it was a number.
     pub(super) requote: Option<Quote>,
 }

@@ -4,6 +4,7 @@
 
 mod anchors;
 mod block;
+mod carrier;
 mod characters;
 mod context;
 mod cursor;
@@ -27,6 +28,7 @@ mod whole;
 mod word;
 
 pub use block::{Clean, CleanBlock};
+pub use carrier::Carrier;
 pub use finding::{Counts, Finding, Kind};
 pub use fingerprint::{Fingerprint, MARKER_LEN_MAX};
 pub use key::{Key, KeyError, KeyRing};

@@ -76,13 +76,16 @@ impl Redactor {
 
     /// Takes input and appends all that is decided to `out`.
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) {
+        let mut findings = Vec::new();
         for piece in input.chunks(PUSH_LEN) {
             self.make_room(0);
             self.buffer.truncate(self.len);
             self.buffer.extend_from_slice(piece);
             self.len = self.buffer.len();
             out.push(self.run(false));
+            findings.append(&mut self.out.findings);
         }
+        self.out.findings = findings;
     }
 
     /// Says that a record ends here though no newline does: all that was undecided is decided and appended.

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::names::{self, Class};
 use super::scan::{Output, Scan, Window};
 use super::value::{Grammar, Quote};
-use super::{Carry, CleanBlock, Counts, Fingerprint, Kind, Redaction};
+use super::{Carrier, Carry, CleanBlock, Counts, Fingerprint, Kind, Redaction};
 use std::ops::Range;
 
 /// The name of a member whose value is, or may be, a credential.
@@ -28,6 +28,8 @@ impl Member {
 pub(crate) struct Replacement {
     pub range: Range<usize>,
     fingerprint: Fingerprint,
+    complete: bool,
+    pub carrier: Carrier,
     /// What goes before and behind the marker.
     quote: Vec<u8>,
 }
@@ -40,7 +42,20 @@ impl Replacement {
             quote.resize(backslashes, b'\\');
             quote.push(byte);
         }
-        Self { range: start..start + finding.len as usize, fingerprint: finding.fingerprint, quote }
+        let Finding { fingerprint, complete, carrier, .. } = *finding;
+        Self { range: start..start + finding.len as usize, fingerprint, complete, carrier, quote }
+    }
+
+    /// The finding in a stream in which the text begins at `base`.
+    pub fn finding(&self, base: u64) -> Finding {
+        Finding {
+            offset: base + self.range.start as u64,
+            len: self.range.len() as u64,
+            fingerprint: self.fingerprint,
+            complete: self.complete,
+            carrier: self.carrier,
+            requote: None,
+        }
     }
 
     /// The same replacement seen from outside a JSON string: at another place, its quotes escaped.
@@ -88,6 +103,7 @@ impl Redaction {
             self.scan(Scan::of_value(Grammar::Number, Kind::Token), number, found);
             for replacement in &mut found[before..] {
                 replacement.quote = b"\"".to_vec();
+                replacement.carrier = Carrier::of_member(member.class);
             }
         }
     }

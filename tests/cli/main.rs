@@ -6,5 +6,6 @@ mod keys;
 mod pages;
 mod redaction;
 mod run;
+mod scan;
 mod signals;
 mod support;

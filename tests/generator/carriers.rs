@@ -46,6 +46,11 @@ impl Carrier {
         self.template.trim_end().contains('\n')
     }
 
+    /// It shows the scheme `Bearer`, or it is JSON.
+    pub fn is_for_base64(&self) -> bool {
+        self.template.starts_with('{') || self.template.to_ascii_lowercase().contains("bearer ")
+    }
+
     /// The text around an encoded credential.
     pub fn fill(&self, credential: &Marked) -> Marked {
         let (before, after) = self.template.split_once("{}").expect("a template has a place for the credential");

@@ -70,6 +70,10 @@ const NOT_COVERED: &[(&str, Condition)] = &[
     ("C6 is the hex dump of a token: names and schemes in one are not looked for", |recipe| {
         recipe.is_opaque() && recipe.outer.iter().any(|(_, encoding)| matches!(encoding, Encoding::Hex { .. }))
     }),
+    ("C4 holds opaque tokens as `Bearer X` or in JSON", |recipe| {
+        let is_base64 = |(_, encoding): &(&str, Encoding)| matches!(encoding, Encoding::Base64 { .. });
+        recipe.is_opaque() && recipe.outer.iter().any(|outer| is_base64(outer)) && !recipe.carrier.is_for_base64()
+    }),
     ("C5 wraps tokens: a name or scheme that is cut in two is none", |recipe| {
         recipe.outer.iter().enumerate().any(|(at, (_, encoding))| {
             // Base64 is wrapped at 64 or 76 characters by those who write it (RFC 1421, RFC 2045).

@@ -5,7 +5,7 @@ mod walk;
 
 pub(super) use walk::string;
 
-use crate::redact::{Carry, CleanBlock, Counts, Redaction, Replacement};
+use crate::redact::{Carry, CleanBlock, Counts, Finding, Redaction, Replacement};
 use memchr::memchr;
 use serde::de::IgnoredAny;
 
@@ -13,6 +13,8 @@ use serde::de::IgnoredAny;
 pub(super) struct JsonRedactor {
     redaction: Redaction,
     counts: Counts,
+    /// What was found in the last record.
+    found: Vec<Replacement>,
     /// What the last record left open, if that was no JSON.
     carry: Carry,
 }
@@ -22,7 +24,7 @@ const DEPTH_MAX: u8 = 3;
 
 impl JsonRedactor {
     pub fn new(redaction: &Redaction) -> Self {
-        Self { redaction: redaction.clone(), counts: Counts::default(), carry: Carry::None }
+        Self { redaction: redaction.clone(), counts: Counts::default(), found: Vec::new(), carry: Carry::None }
     }
 
     /// Appends the clean form of one record (without what frames it) and says whether it is JSON. A record with nothing
@@ -36,10 +38,21 @@ impl JsonRedactor {
             matches!(record.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']']) || is_strict(record)
         };
         self.redaction.replace(record, &found, out, &mut self.counts);
+        self.found = found;
         is_json
     }
 
-    /// Findings since the start of the stream.
+    /// The findings of the last record, which begins at `base` in its stream.
+    pub fn findings(&self, base: u64) -> impl Iterator<Item = Finding> {
+        self.found.iter().map(move |replacement| replacement.finding(base))
+    }
+
+    /// Says that a record came that is not looked at.
+    pub fn forget_findings(&mut self) {
+        self.found.clear();
+    }
+
+    /// How many findings there are since the start of the stream.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }

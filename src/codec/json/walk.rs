@@ -1,7 +1,7 @@
 //! Walking over a JSON text string by string, without asking it to be valid.
 
 use super::{find, has_hiding_escape, merge};
-use crate::redact::{Carry, Member, Redaction, Replacement};
+use crate::redact::{Carrier, Carry, Member, Redaction, Replacement};
 use memchr::memchr3;
 use std::ops::Range;
 
@@ -96,6 +96,12 @@ fn on_string(
     } else {
         let beside = context.name.and_then(Member::beside);
         value(redaction, &decoded.text, context.member.or(beside), depth, found);
+    }
+    if !is_key {
+        let is_whole = |replacement: &&mut Replacement| replacement.range == (0..decoded.text.len());
+        for replacement in found[before..].iter_mut().filter(is_whole) {
+            replacement.carrier = replacement.carrier.or(Carrier::Member);
+        }
     }
     decoded.move_outside(&mut found[before..], content.start);
     if is_key {

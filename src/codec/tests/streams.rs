@@ -2,6 +2,7 @@
 
 use super::super::{Codec, Framing, FramingError, StreamStats};
 use super::{FRAMINGS, MARKER, Outcome, framed, pieces_of, run, stream};
+use crate::redact::CleanBlock;
 use proptest::prelude::*;
 
 const PIECE_LENS: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 4095, 4096, 4097, usize::MAX];
@@ -146,7 +147,7 @@ fn a_broken_length_releases_what_came_before_and_ends_the_stream() {
         let mut stream = stream(Framing::OctetCounting, Codec::Text, 100, true);
         let input = b"3 one3 two\n5 three";
         let pieces: Vec<&[u8]> = input.chunks(piece_len).collect();
-        let mut out = crate::redact::CleanBlock::new();
+        let mut out = CleanBlock::new();
         let errors: Vec<_> = pieces.iter().filter_map(|piece| stream.push(piece, &mut out).err()).collect();
         assert_eq!((out.as_bytes(), out.record_ends()), (&b"onetwo"[..], &[3, 6][..]));
         assert!(!errors.is_empty() && errors.iter().all(|&error| error == FramingError::Length));
@@ -175,7 +176,7 @@ fn a_stream_that_ends_inside_a_frame_gives_what_there_was() {
 #[test]
 fn a_prompt_appears_at_once() {
     let mut stream = stream(Framing::NewlineDelimited, Codec::Text, 100, false);
-    let mut out = crate::redact::CleanBlock::new();
+    let mut out = CleanBlock::new();
     stream.push(b"done\nProceed? ", &mut out).expect("framed");
     assert_eq!((out.as_bytes(), stream.consumed()), (&b"done\nProceed? "[..], 5));
 }
@@ -183,7 +184,7 @@ fn a_prompt_appears_at_once() {
 #[test]
 fn a_stream_goes_on_after_its_end_at_a_new_record() {
     let mut stream = stream(Framing::NewlineDelimited, Codec::Text, 100, true);
-    let mut out = crate::redact::CleanBlock::new();
+    let mut out = CleanBlock::new();
     stream.push(b"half", &mut out).expect("framed");
     stream.finish(&mut out).expect("framed");
     assert_eq!((out.as_bytes(), stream.consumed()), (&b"half\n"[..], 4));
@@ -211,6 +212,34 @@ fn json_records_are_taken_whole_and_long_ones_as_text() {
                 Outcome { clean: clean.clone(), ends: vec![], stats, error: None },
                 "{max} {whole} {piece_len}"
             );
+        }
+    }
+}
+
+#[test]
+fn findings_have_their_place_in_the_stream_however_it_is_cut() {
+    let long = "x".repeat(5000);
+    let lines = [
+        r#"{"a":1}"#.to_owned(),
+        r#"{"access_token":"mF_9.B5f-4.1JqM"}"#.to_owned(),
+        String::new(),
+        format!("{long} Bearer mF_9.B5f-4.1JqM"),
+        "Bearer mF_9.B5f-4.1JqM".to_owned(),
+    ];
+    let text = lines.join("\r\n");
+    let expected: Vec<u64> = text.match_indices("mF_9").map(|(at, _)| at as u64).collect();
+    assert_eq!(expected.len(), 3);
+    for codec in [Codec::Text, Codec::Json] {
+        for piece_len in [1, 7, 4096, text.len()] {
+            let mut stream = stream(Framing::NewlineDelimited, codec, 4096, false);
+            let (mut out, mut found) = (CleanBlock::new(), Vec::new());
+            for piece in text.as_bytes().chunks(piece_len) {
+                stream.push(piece, &mut out).unwrap();
+                found.extend(stream.findings().iter().map(|finding| finding.offset));
+            }
+            stream.finish(&mut out).unwrap();
+            found.extend(stream.findings().iter().map(|finding| finding.offset));
+            assert_eq!(found, expected, "{codec:?} in pieces of {piece_len}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::view::Replaced;
 use super::{Carry, Output, Scan, Window};
+use crate::redact::carrier::Carrier;
 use crate::redact::characters::is_full_line;
 use crate::redact::cursor::More;
 use crate::redact::finding::{Finding, Kind};
@@ -60,7 +61,7 @@ impl Scan {
             if !complete && matches!(active.kind, Kind::Jwt | Kind::Jwe) {
                 self.cut = Some((active.kind, active.ends_full_line()));
             }
-            active.finish(shared, self.cursor, complete, out);
+            active.finish(shared, self.cursor, complete, self.carrier, out);
         } else {
             self.active = Some(active);
         }
@@ -96,7 +97,7 @@ impl Scan {
             }
             out.counts.count(one.fingerprint.kind);
             let (len, fingerprint, complete) = (raw.len() as u64, one.fingerprint, one.complete);
-            out.findings.push(Finding { offset, len, fingerprint, complete, requote: None });
+            out.findings.push(Finding { offset, len, fingerprint, complete, carrier: one.carrier, requote: None });
         }
     }
 
@@ -145,7 +146,7 @@ impl Active {
     }
 
     /// The credential ended before `end`: its marker goes out.
-    fn finish(self, shared: &Shared, end: u64, complete: bool, out: &mut Output) {
+    fn finish(self, shared: &Shared, end: u64, complete: bool, carrier: Carrier, out: &mut Output) {
         let digester = match self.body {
             Body::Jose(body) => body.into_digester(),
             Body::Value(body) => body.into_digester(),
@@ -162,7 +163,7 @@ impl Active {
         write_quote(self.requote, &mut out.bytes);
         out.counts.count(self.kind);
         let (offset, len) = (self.start, end - self.start);
-        out.findings.push(Finding { offset, len, fingerprint, complete, requote: self.requote });
+        out.findings.push(Finding { offset, len, fingerprint, complete, carrier, requote: self.requote });
     }
 }
 

@@ -6,6 +6,7 @@ use super::members::{self, follows_name};
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
+use crate::redact::carrier::Carrier;
 use crate::redact::context::{self, Lead, Place};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
@@ -61,6 +62,11 @@ impl Scan {
                 return Err(More);
             }
             // RFC 9112 §5.2: a line that begins with a blank continues the header.
+            self.carrier = match carry {
+                Carry::Header(_) => Carrier::Authorization,
+                Carry::Bearer => Carrier::Scheme,
+                _ => Carrier::None,
+            };
             if let Carry::Cut { kind, sure } = carry {
                 let decision = self.rest_of_cut(shared, window, position, kind, sure)?;
                 self.fold = None;
@@ -86,6 +92,7 @@ impl Scan {
             }
             return Ok(Decision::Nothing);
         }
+        self.carrier = Carrier::Cookie;
         self.cookie(shared, window, cursor)
     }
 
@@ -121,6 +128,13 @@ impl Scan {
         anchor: Anchor,
     ) -> Result<Decision, More> {
         let cursor = self.at(window, range.start);
+        self.carrier = match anchor {
+            _ if self.cookies.is_some() => Carrier::Cookie,
+            Anchor::Authority { .. } => Carrier::Userinfo,
+            Anchor::Member => Carrier::Member,
+            Anchor::Jose | Anchor::Compressed | Anchor::Encoded(_) => Carrier::before(&cursor),
+            _ => Carrier::None,
+        };
         let lead = match anchor {
             Anchor::Jose => return self.object(shared, window, range.start),
             Anchor::Encoded(encoding) => return self.encoded(shared, window, &range, encoding),
@@ -153,6 +167,7 @@ impl Scan {
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
                 let end = cursor.advanced(range.len());
+                self.carrier = Carrier::Scheme;
                 match if scheme { context::after_bearer(&end)? } else { Lead::Nothing } {
                     // `"bearer": "…"`: a member's name.
                     Lead::Nothing if scheme => self.after_name(shared, &cursor, range.len())?,
@@ -168,6 +183,7 @@ impl Scan {
                 {
                     return Ok(Decision::Nothing);
                 }
+                self.carrier = Carrier::Authorization;
                 context::after_name(&end, &shared.extra_names)?
             }
             Anchor::Name | Anchor::Cookie => {
@@ -227,15 +243,17 @@ impl Scan {
             cursor.at += unit.len;
         }
         let fingerprint = digester.finish(kind);
-        let replaced = vec![Replaced { range, fingerprint, complete: true, wide: false }];
+        let replaced = vec![Replaced { range, fingerprint, complete: true, carrier: self.carrier, wide: false }];
         Ok(Decision::Replace { replaced, rest: None })
     }
 
-    fn after_name(&self, shared: &Shared, anchor: &Cursor<'_>, len: usize) -> Result<Lead, More> {
-        match names::end(anchor, len)? {
-            Some(end) => context::after_name(&end, &shared.extra_names),
-            None => Ok(Lead::Nothing),
+    fn after_name(&mut self, shared: &Shared, anchor: &Cursor<'_>, len: usize) -> Result<Lead, More> {
+        let Some(end) = names::end(anchor, len)? else { return Ok(Lead::Nothing) };
+        let lead = context::after_name(&end, &shared.extra_names)?;
+        if lead != Lead::Nothing {
+            self.carrier = Carrier::after_name(&end, &shared.extra_names)?;
         }
+        Ok(lead)
     }
 
     /// Decides at the beginning of a text that is the value of a member, or stands beside its name.
@@ -246,6 +264,7 @@ impl Scan {
         class: Class,
         beside: bool,
     ) -> Result<Decision, More> {
+        self.carrier = Carrier::of_member(class);
         let lead = context::member(&self.at(window, 0), class, beside)?;
         self.lead(shared, window, lead)
     }

@@ -11,6 +11,7 @@ pub use carry::Carry;
 
 use self::view::{DEPTH_MAX, Explored};
 use super::anchors::{Ahead, Anchor};
+use super::carrier::Carrier;
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
 use super::jose::Memo;
@@ -81,6 +82,8 @@ pub(super) struct Scan {
     /// Where the protected header of a JOSE object stands, and what the object is.
     jose_object: Option<(u64, Kind)>,
     memo: Memo,
+    /// What carries the credential of the last decision.
+    carrier: Carrier,
     ahead: Ahead,
     /// The text comes out of a string or another encoding.
     is_decoded: bool,
@@ -104,6 +107,7 @@ impl Scan {
             member: None,
             jose_object: None,
             memo: Memo::default(),
+            carrier: Carrier::None,
             ahead: Ahead::default(),
             is_decoded: false,
             depth: DEPTH_MAX,

@@ -4,6 +4,7 @@ use super::active::opaque;
 use super::decide::Decision;
 use super::{Output, Scan, Window};
 use crate::redact::Fingerprint;
+use crate::redact::carrier::Carrier;
 use crate::redact::characters::{is_base64, is_base64url};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
@@ -43,6 +44,7 @@ pub(super) struct Replaced {
     pub range: Range<usize>,
     pub fingerprint: Fingerprint,
     pub complete: bool,
+    pub carrier: Carrier,
     /// The marker is written in characters of two bytes.
     pub wide: bool,
 }
@@ -106,7 +108,7 @@ impl Scan {
             Encoding::Escaped => View::escaped(&cursor)?,
             Encoding::Utf16 => View::utf16(&cursor)?,
         };
-        let (found, explored) = self.scan_view(shared, &view, from);
+        let (found, explored) = self.scan_view(shared, &view, from, encoding);
         *self.explored.slot(encoding, unit) = window.position(explored);
         let Found { mut replaced, cut } = found;
         for one in &mut replaced {
@@ -119,7 +121,7 @@ impl Scan {
     }
 
     /// Scans a decoded stretch. The second value is the index in the input up to which nothing is left to be found.
-    fn scan_view(&self, shared: &Shared, view: &View, from: usize) -> (Found, usize) {
+    fn scan_view(&self, shared: &Shared, view: &View, from: usize, encoding: Encoding) -> (Found, usize) {
         let mut scan = Scan { depth: self.depth - 1, ..Scan::of_string() };
         let mut out = Output::default();
         scan.run(shared, Window { bytes: &view.text, base: 0, end: !view.cut }, &mut out);
@@ -149,6 +151,7 @@ impl Scan {
                     range: view.raw(&range),
                     fingerprint: finding.fingerprint,
                     complete: finding.complete,
+                    carrier: self.carrier.within(encoding, finding.carrier),
                     wide: false,
                 })
                 // What begins before the fragment was not found by it.
@@ -171,6 +174,7 @@ impl Scan {
             range: from..view.end,
             fingerprint,
             complete: complete && !view.cut,
+            carrier: self.carrier.within(encoding, all[0].1.carrier),
             wide: false,
         });
         (Found { replaced: replaced.collect(), cut: view.cut && !all.is_empty() }, explored)

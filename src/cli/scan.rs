@@ -1,0 +1,175 @@
+//! `beartrap scan [PATH]...`
+
+use super::args::{ColorWhen, Global, LogFormat, ScanArgs};
+use super::exit::{Exit, Failure};
+use super::{key, stderr};
+use crate::redact::Redaction;
+use crate::scan::{Name, Names, Opened, Report, Scanner, StreamError, Walk, Walked, open_stdin};
+use std::cell::Cell;
+use std::io::{self, BufWriter, IsTerminal, Read, StdoutLock};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tracing::Level;
+
+/// Finds without rewriting.
+pub(super) fn run(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure> {
+    // Here 2 means every error.
+    scan(args, global).map_err(|failure| Failure { exit: Exit::Usage, ..failure })
+}
+
+fn scan(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure> {
+    let redaction = key::redaction(&args.key, None)?;
+    let mut run = Run::begin(args, global, &redaction).map_err(unwritten)?;
+    let ended = run.all(&args.paths).and_then(|()| run.end());
+    run.progress.clear();
+    match ended {
+        // What was found was found, though nobody wants to know all of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        ended => ended.map_err(unwritten)?,
+    }
+    Ok(match (run.failed, run.report.found()) {
+        (true, _) => Exit::Usage,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::Found,
+    }
+    .into())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn unwritten(error: io::Error) -> Failure {
+    Failure::new(Exit::Io, format_args!("can't write to standard output: {error}"))
+}
+
+struct Run<'a> {
+    scanner: Scanner<'a>,
+    report: Report<BufWriter<StdoutLock<'static>>>,
+    names: Names,
+    progress: Progress,
+    /// Something could not be read.
+    failed: bool,
+}
+
+impl<'a> Run<'a> {
+    fn begin(args: &ScanArgs, global: &Global, redaction: &'a Redaction) -> io::Result<Self> {
+        Ok(Self {
+            scanner: Scanner::new(redaction, args.codec.into(), args.verify),
+            report: Report::begin(BufWriter::new(io::stdout().lock()), args.format.into())?,
+            names: Names::new(redaction),
+            progress: Progress::new(global),
+            failed: false,
+        })
+    }
+
+    /// Scans all that the user named; the error is that of the report.
+    fn all(&mut self, paths: &[PathBuf]) -> io::Result<()> {
+        let is_stdin = |path: &Path| path == Path::new("-");
+        if paths.is_empty() || paths.iter().any(|path| is_stdin(path)) {
+            let name = Names::stdin();
+            match open_stdin() {
+                Ok(mut input) => self.one(&name, &mut *input)?,
+                Err(error) => self.fail(&name, &error),
+            }
+        }
+        for Walked { path, opened } in Walk::new(paths.iter().filter(|path| !is_stdin(path)).cloned()) {
+            let name = self.names.file(&path);
+            match opened {
+                Ok(Opened::Reader(mut input)) => self.one(&name, &mut *input)?,
+                Ok(Opened::Again) => {}
+                Ok(Opened::Special) => {
+                    self.say(Level::WARN, &format!("{} is no regular file and was not read", name.text));
+                }
+                Err(error) => self.fail(&name, &error),
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, name: &Name, input: &mut dyn Read) -> io::Result<()> {
+        let Self { scanner, report, progress, .. } = self;
+        progress.files.set(progress.files.get() + 1);
+        let scanned = scanner.scan(
+            input,
+            &mut |item| {
+                // Findings may go to the same terminal.
+                progress.clear();
+                report.item(name, item)
+            },
+            &mut |len| progress.add(len),
+        );
+        match scanned {
+            Ok(()) => {}
+            Err(StreamError::Read(error)) => self.fail(name, &error),
+            Err(StreamError::Report(error)) => return Err(error),
+        }
+        self.report.flush()
+    }
+
+    fn fail(&mut self, name: &Name, error: &io::Error) {
+        self.failed = true;
+        self.say(Level::ERROR, &format!("can't read {}: {error}", name.text));
+    }
+
+    fn say(&self, level: Level, message: &str) {
+        self.progress.clear();
+        stderr::report(level, message);
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.progress.clear();
+        if let Some(markers) = self.scanner.markers() {
+            let kinds: Vec<_> = markers.by_kind().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+            let found = match self.report.found() {
+                0 => "nothing else was found".to_owned(),
+                found => format!("{found} credentials or suspects were found"),
+            };
+            stderr::print(&format!("beartrap: {} markers{kinds}, {found}\n", markers.total()));
+        }
+        self.report.end(self.scanner.markers(), !self.failed)
+    }
+}
+
+/// Carriage return, erase to the end of the line.
+const CLEAR: &str = "\r\x1b[K";
+
+/// A line on the terminal that says how far it is.
+struct Progress {
+    is_shown: bool,
+    is_drawn: Cell<bool>,
+    files: Cell<u64>,
+    bytes: Cell<u64>,
+    drawn_at: Cell<Instant>,
+}
+
+impl Progress {
+    const EVERY: Duration = Duration::from_millis(200);
+
+    fn new(global: &Global) -> Self {
+        let is_shown =
+            global.color != ColorWhen::Never && global.log_format == LogFormat::Text && io::stderr().is_terminal();
+        Self {
+            is_shown,
+            is_drawn: Cell::default(),
+            files: Cell::default(),
+            bytes: Cell::default(),
+            drawn_at: Cell::new(Instant::now()),
+        }
+    }
+
+    fn add(&self, len: u64) {
+        self.bytes.set(self.bytes.get() + len);
+        if self.is_shown && self.drawn_at.get().elapsed() >= Self::EVERY {
+            self.drawn_at.set(Instant::now());
+            self.is_drawn.set(true);
+            let megabytes = self.bytes.get() / 1_000_000;
+            stderr::print(&format!("{CLEAR}scanning file {}, {megabytes} MB so far", self.files.get()));
+        }
+    }
+
+    fn clear(&self) {
+        if self.is_drawn.take() {
+            stderr::print(CLEAR);
+        }
+    }
+}
