@@ -159,7 +159,8 @@ mod tests {
     use super::super::encodings::{ENCODINGS, Marked};
     use super::*;
 
-    const SECRET: &[u8] = b"Zm9vYmFy-x9K_27.LmNvbS9sb2dpbi8yMDI0LTAx.aGlkZGVuLWluLXBsYWluLXNpZ2h0LWFsbC10aGUtdGltZS1sb25n";
+    const SECRET: &[u8] =
+        b"Zm9vYmFy-x9K_27.LmNvbS9sb2dpbi8yMDI0LTAx.aGlkZGVuLWluLXBsYWluLXNpZ2h0LWFsbC10aGUtdGltZS1sb25n";
 
     #[test]
     fn every_stack_of_encodings_is_decoded() {
@@ -175,7 +176,8 @@ mod tests {
 
     #[test]
     fn nothing_is_found_where_nothing_is() {
-        let output = b"Authorization: Bearer redacted-jwt-0a1b2c3d-00112233445566778899aabbccddeeff eyJhbGciOiJIUzI1NiJ9";
+        let output =
+            b"Authorization: Bearer redacted-jwt-0a1b2c3d-00112233445566778899aabbccddeeff eyJhbGciOiJIUzI1NiJ9";
         assert_eq!(surviving_piece(output, &[SECRET.to_vec()]), None);
     }
 }

@@ -135,7 +135,8 @@ fn encoded(credential: &Credential, recipe: &Recipe) -> Marked {
 
 /// What base64 stands in: a header, a member, a Kubernetes secret.
 fn neighbours_of_blob(random: &mut Random) -> Marked {
-    let around = [("hdr=", " y"), (r#"{"data":""#, r#""}"#), ("X-User-Context: ", "\r\n"), ("  value: ", "\n"), ("", "")];
+    let around =
+        [("hdr=", " y"), (r#"{"data":""#, r#""}"#), ("X-User-Context: ", "\r\n"), ("  value: ", "\n"), ("", "")];
     let (before, after) = *random.pick(&around);
     Marked { bytes: format!("{before}{after}").into_bytes(), span: before.len()..before.len() }
 }

@@ -24,7 +24,7 @@ const ENCRYPTIONS: &[(&str, usize)] = &[
     ("A256CBC-HS512", 64),
 ];
 
-pub fn token(form: &'static str, alg: &str, keys: &Keys, random: &mut Random) -> Credential {
+pub fn token(alg: &str, keys: &Keys, random: &mut Random) -> Credential {
     let (enc, key_len) = *random.pick(ENCRYPTIONS);
     let mut members: Members = vec![("alg", quoted(alg)), ("enc", quoted(enc))];
     let (key, encrypted_key) = content_key(alg, enc, key_len, &mut members, keys, random);
@@ -36,7 +36,7 @@ pub fn token(form: &'static str, alg: &str, keys: &Keys, random: &mut Random) ->
     let header = encode(members, random);
     let (iv, ciphertext, tag) = encrypted(enc, &key, &plaintext, header.as_bytes(), random);
     let parts = [encrypted_key, iv, ciphertext, tag].map(base64url);
-    Credential::compact(form, Kind::Jwe, format!("{header}.{}", parts.join(".")))
+    Credential::compact(Kind::Jwe, format!("{header}.{}", parts.join(".")))
 }
 
 /// The key that the content is encrypted with, and how the receiver is told.

@@ -77,7 +77,7 @@ pub fn mac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-pub fn token(form: &'static str, alg: &str, keys: &Keys, random: &mut Random) -> Credential {
+pub fn token(alg: &str, keys: &Keys, random: &mut Random) -> Credential {
     let mut members: Members = vec![("alg", quoted(alg))];
     if random.once_in(6) {
         members.insert(0, ("jwk", public_key(random)));
@@ -88,7 +88,7 @@ pub fn token(form: &'static str, alg: &str, keys: &Keys, random: &mut Random) ->
         members.extend([("b64", "false".to_owned()), ("crit", "[\"b64\"]".to_owned())]);
     }
     let payload = match random.below(12) {
-        0 => token(form, if alg == "none" { "HS256" } else { alg }, keys, random).text.into_bytes(),
+        0 => token(if alg == "none" { "HS256" } else { alg }, keys, random).text.into_bytes(),
         _ => payload::any(random),
     };
     let header = encode(members, random);
@@ -97,7 +97,7 @@ pub fn token(form: &'static str, alg: &str, keys: &Keys, random: &mut Random) ->
         [header, _, signature] if is_detached => format!("{header}..{signature}"),
         _ => text,
     };
-    Credential::compact(form, Kind::Jwt, text)
+    Credential::compact(Kind::Jwt, text)
 }
 
 fn signed(header: &str, payload: &str, alg: &str, keys: &Keys, random: &mut Random) -> String {
@@ -107,7 +107,7 @@ fn signed(header: &str, payload: &str, alg: &str, keys: &Keys, random: &mut Rand
 }
 
 /// Signed, with disclosures and at times a key binding (RFC 9901 §4).
-pub fn sd_jwt(form: &'static str, keys: &Keys, random: &mut Random) -> Credential {
+pub fn sd_jwt(keys: &Keys, random: &mut Random) -> Credential {
     let alg = *random.pick(&["ES256", "EdDSA", "HS256", "ES384"]);
     let header = encode(vec![("alg", quoted(alg)), ("typ", quoted("dc+sd-jwt"))], random);
     let mut text = signed(&header, &base64url(payload::claims(random)), alg, keys, random);
@@ -129,31 +129,31 @@ pub fn sd_jwt(form: &'static str, keys: &Keys, random: &mut Random) -> Credentia
             format!(r#"{{"nonce":"{}","aud":"https://v.example","iat":1800000000}}"#, base64url(random.bytes(9)));
         text += &signed(&header, &base64url(payload), "ES256", keys, random);
     }
-    let mut sd_jwt = Credential::compact(form, Kind::Jwt, text);
+    let mut sd_jwt = Credential::compact(Kind::Jwt, text);
     // The header of the key binding is the same in all tokens of a wallet.
     sd_jwt.secrets.retain(|secret| !secret.starts_with(b"eyJhbGciOiJFUzI1NiIsInR5cCI6ImtiK2p3dCJ9"));
     sd_jwt
 }
 
 /// Cut by a limit on lines, in the payload or the signature. The digest of a part is not that of the whole.
-pub fn cut(form: &'static str, keys: &Keys, random: &mut Random) -> Credential {
+pub fn cut(keys: &Keys, random: &mut Random) -> Credential {
     let header = encode(vec![("alg", quoted("HS256"))], random);
     let text = signed(&header, &base64url(payload::claims(random)), "HS256", keys, random);
     let len = header.len() + 1 + 16 + random.below(text.len() - header.len() - 18);
-    let cut = Credential::compact(form, Kind::Jwt, text[..len].to_owned());
+    let cut = Credential::compact(Kind::Jwt, text[..len].to_owned());
     Credential { fingerprinted: None, ..cut }
 }
 
 /// Longer than any line or buffer likes.
-pub fn long(form: &'static str, keys: &Keys, random: &mut Random) -> Credential {
+pub fn long(keys: &Keys, random: &mut Random) -> Credential {
     let groups: Vec<_> = (0..100 + random.below(400)).map(|_| quoted(&random.hex(12))).collect();
     let payload = format!(r#"{{"sub":"{}","groups":[{}]}}"#, random.hex(8), groups.join(","));
     let header = encode(vec![("alg", quoted("RS256"))], random);
-    Credential::compact(form, Kind::Jwt, signed(&header, &base64url(payload), "RS256", keys, random))
+    Credential::compact(Kind::Jwt, signed(&header, &base64url(payload), "RS256", keys, random))
 }
 
 /// Versions 2 and 4, with Ed25519 over the pre-authentication encoding.
-pub fn paseto_public(form: &'static str, keys: &Keys, random: &mut Random) -> Credential {
+pub fn paseto_public(keys: &Keys, random: &mut Random) -> Credential {
     let version = *random.pick(&["v2.public.", "v4.public."]);
     let message = payload::claims(random).into_bytes();
     let footer = if random.once_in(2) { format!(r#"{{"kid":"{}"}}"#, random.hex(8)) } else { String::new() };
@@ -169,5 +169,5 @@ pub fn paseto_public(form: &'static str, keys: &Keys, random: &mut Random) -> Cr
     let body = base64url([message, keys.ed25519.sign(&input).to_bytes().to_vec()].concat());
     let footer = if footer.is_empty() { footer } else { format!(".{}", base64url(footer)) };
     let text = format!("{version}{body}{footer}");
-    Credential::new(form, super::Recognised::ByForm, Kind::Token, text, &[&body])
+    Credential::new(Kind::Token, text, &[&body])
 }

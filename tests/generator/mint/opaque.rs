@@ -1,7 +1,7 @@
 //! Credentials that are no JOSE: opaque tokens, and sessions that frameworks sign.
 
+use super::Credential;
 use super::jws::mac;
-use super::{Credential, Recognised};
 use crate::random::Random;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,9 +9,9 @@ use beartrap::Kind;
 use hmac::Hmac;
 use rsa::sha2::Sha256;
 
-pub fn token(form: &'static str, random: &mut Random, make: fn(&mut Random) -> String) -> Credential {
+pub fn token(random: &mut Random, make: fn(&mut Random) -> String) -> Credential {
     let text = make(random);
-    Credential::new(form, Recognised::ByContext, Kind::Token, text.clone(), &[&text])
+    Credential::new(Kind::Token, text.clone(), &[&text])
 }
 
 pub fn hex(random: &mut Random) -> String {
@@ -61,63 +61,63 @@ pub fn prefixed(random: &mut Random) -> String {
     format!("{prefix}4{body}9")
 }
 
-pub fn basic(form: &'static str, random: &mut Random) -> Credential {
+pub fn basic(random: &mut Random) -> Credential {
     let text = BASE64_STANDARD.encode(format!("svc-{}:{}", random.hex(4), base64(random)));
     // What could be guessed has no digest of its own.
-    let mut basic = Credential::new(form, Recognised::AsBasic, Kind::Basic, text.clone(), &[&text]);
+    let mut basic = Credential::new(Kind::Basic, text.clone(), &[&text]);
     basic.fingerprinted = Some(format!("Basic {text}"));
     basic
 }
 
 /// The form alone: what is encrypted can't be told from what is random.
-pub fn paseto_local(form: &'static str, random: &mut Random) -> Credential {
+pub fn paseto_local(random: &mut Random) -> Credential {
     let version = *random.pick(&["v1", "v2", "v3", "v4"]);
     let len = 80 + random.below(120);
     let body = super::base64url(random.bytes(len));
-    Credential::new(form, Recognised::ByForm, Kind::Token, format!("{version}.local.{body}"), &[&body])
+    Credential::new(Kind::Token, format!("{version}.local.{body}"), &[&body])
 }
 
-pub fn flask(form: &'static str, random: &mut Random) -> Credential {
+pub fn flask(random: &mut Random) -> Credential {
     let json = format!(r#"{{"_fresh":true,"_user_id":"{}","csrf":"{}"}}"#, random.below(9999), random.hex(20));
     let timestamp = super::base64url(1_800_000_000u32.wrapping_add(random.below(1 << 20) as u32).to_be_bytes());
     let signed = format!("{}.{timestamp}", super::base64url(json));
     let signature = super::base64url(mac::<Hmac<sha1::Sha1>>(&random.bytes(20), signed.as_bytes()));
-    session(form, format!("{signed}.{signature}"))
+    session(format!("{signed}.{signature}"))
 }
 
-pub fn django(form: &'static str, random: &mut Random) -> Credential {
+pub fn django(random: &mut Random) -> Credential {
     let json = format!(r#"{{"_auth_user_id":"{}","_auth_user_hash":"{}"}}"#, random.below(9999), random.hex(40));
     let body = super::base64url(json);
     let timestamp = format!("1r{}", &super::base64url(random.bytes(3)));
     let signature = super::base64url(mac::<Hmac<Sha256>>(&random.bytes(32), format!("{body}:{timestamp}").as_bytes()));
-    session(form, format!("{body}:{timestamp}:{signature}"))
+    session(format!("{body}:{timestamp}:{signature}"))
 }
 
-pub fn laravel(form: &'static str, random: &mut Random) -> Credential {
+pub fn laravel(random: &mut Random) -> Credential {
     let (iv, value) = (BASE64_STANDARD.encode(random.bytes(16)), BASE64_STANDARD.encode(random.bytes(96)));
     let mac = random.hex(64);
     // Slashes are escaped in it, as PHP's encoder writes them.
     let json = format!(r#"{{"iv":"{iv}","value":"{value}","mac":"{mac}","tag":""}}"#).replace('/', "\\/");
-    session(form, BASE64_STANDARD.encode(json))
+    session(BASE64_STANDARD.encode(json))
 }
 
-pub fn docker(form: &'static str, random: &mut Random) -> Credential {
+pub fn docker(random: &mut Random) -> Credential {
     let json = format!(
         r#"{{"username":"ci-{}","password":"{}","serveraddress":"registry.example.com"}}"#,
         random.hex(4),
         base64(random)
     );
-    session(form, BASE64_STANDARD.encode(json))
+    session(BASE64_STANDARD.encode(json))
 }
 
-pub fn grafana(form: &'static str, random: &mut Random) -> Credential {
+pub fn grafana(random: &mut Random) -> Credential {
     let json = format!(r#"{{"k":"{}","n":"ci-{}","id":1}}"#, random.hex(32), random.hex(4));
-    session(form, BASE64_STANDARD.encode(json))
+    session(BASE64_STANDARD.encode(json))
 }
 
-fn session(form: &'static str, text: String) -> Credential {
+fn session(text: String) -> Credential {
     let secrets: Vec<&str> = text.split(['.', ':']).filter(|part| !part.is_empty()).collect();
-    let mut session = Credential::new(form, Recognised::ByForm, Kind::Token, text.clone(), &[]);
+    let mut session = Credential::new(Kind::Token, text.clone(), &[]);
     session.secrets = secrets.iter().map(|secret| secret.as_bytes().to_vec()).collect();
     session
 }
