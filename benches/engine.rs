@@ -8,12 +8,14 @@
 //! | `dense` | in every line |
 //! | `header-starts`, `nested-objects`, `schemes`, `cookies` | none, and made to cost as much as possible |
 //!
-//! `copy` is the floor: the same bytes copied in the same blocks.
+//! `copy` is the floor: the same bytes copied in the same blocks. `rules` has 200 rules on top, of which none finds
+//! anything; `regex-a-line` is what a single one of their patterns costs if it is tried on every line.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use beartrap::codec::{Codec, Decoding, Framing, RecordStream};
 use beartrap::redact::{CleanBlock, KeyRing, Options, Redaction, Redactor};
+use beartrap::rule_file::OnUnsupported;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
@@ -33,12 +35,18 @@ struct Haystack {
 
 fn engine(criterion: &mut Criterion) {
     let redaction = redaction();
+    let ruled = with_rules(200);
+    let pattern = regex::bytes::RegexBuilder::new(&pattern(0)).unicode(false).build().expect("a pattern");
     let mixed = [("never", 0), ("rare", 1000), ("common", 10), ("dense", 1)];
     for (name, period) in mixed {
         let haystack = mixed_lines(name, period, |line| line.to_owned());
         measure(criterion, &haystack, "copy", copied, None);
         measure(criterion, &haystack, "filled", |text| filled(&redaction, text), Some(haystack.credentials));
         measure(criterion, &haystack, "pushed", |text| pushed(&redaction, text), Some(haystack.credentials));
+        measure(criterion, &haystack, "rules", |text| filled(&ruled, text), Some(haystack.credentials));
+        if period == 0 {
+            measure(criterion, &haystack, "regex-a-line", |text| matching_lines(&pattern, text), Some(0));
+        }
         let haystack = mixed_lines(name, period, in_json);
         measure(criterion, &haystack, "json", |text| json(&redaction, text), Some(haystack.credentials));
     }
@@ -124,6 +132,27 @@ fn json(redaction: &Redaction, text: &[u8]) -> u64 {
 fn redaction() -> Redaction {
     let keys = KeyRing::parse(&[b'7'; 64]).expect("64 digits are a key");
     Redaction::new(keys, Options::default()).expect("the default options are valid")
+}
+
+/// A vendor's key behind the vendor's name, as rule files look for it.
+fn pattern(vendor: usize) -> String {
+    let value = r#"[ \t\w.-]{0,20}['"\s]{0,3}(?:=|:)['"\s]{0,5}([a-z0-9]{32})(?:['"\s;]|$)"#;
+    format!(r"(?i)[\w.-]{{0,50}}?(?:vendor{vendor}){value}")
+}
+
+fn with_rules(count: usize) -> Redaction {
+    let rule = |vendor| {
+        let pattern = pattern(vendor);
+        format!("[[rules]]\nid = 'vendor-{vendor}'\nregex = '''{pattern}'''\nkeywords = ['vendor{vendor}']\n")
+    };
+    let text: String = (0..count).map(rule).collect();
+    let loaded = beartrap::rule_file::parse("bench.toml", &text, OnUnsupported::Error).expect("valid rules");
+    let keys = KeyRing::parse(&[b'7'; 64]).expect("64 digits are a key");
+    Redaction::new(keys, Options { rules: loaded.rules, ..Options::default() }).expect("the options are valid")
+}
+
+fn matching_lines(pattern: &regex::bytes::Regex, text: &[u8]) -> u64 {
+    text.split(|&byte| byte == b'\n').filter(|line| pattern.is_match(line)).count() as u64
 }
 
 /// Lines as services write them; every `period`th holds a credential of 200 to 900 bytes.

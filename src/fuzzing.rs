@@ -2,13 +2,14 @@
 
 use crate::codec::{Codec, Decoding, Framing, RecordStream};
 use crate::redact::{CleanBlock, Finding, KeyRing, Options, Redaction, Redactor};
+use crate::rule_file::{self, OnUnsupported};
 use serde::de::IgnoredAny;
 use std::sync::LazyLock;
 
-static REDACTION: LazyLock<Redaction> = LazyLock::new(|| {
-    let keys = KeyRing::parse(&[b'5'; 64]).expect("64 digits are a key");
-    Redaction::new(keys, Options::default()).expect("the default options are valid")
-});
+static KEYS: LazyLock<KeyRing> = LazyLock::new(|| KeyRing::parse(&[b'5'; 64]).expect("64 digits are a key"));
+
+static REDACTION: LazyLock<Redaction> =
+    LazyLock::new(|| Redaction::new(KEYS.clone(), Options::default()).expect("the default options are valid"));
 
 /// No decision needs more input than this.
 const PENDING_LEN_MAX: usize = 200 << 10;
@@ -21,11 +22,11 @@ pub fn chunking(data: &[u8]) {
     let whole = Redactor::new(&REDACTION).redact(text);
     assert_rest_is_untouched(text, &whole.clean, &whole.findings);
 
-    let (clean, findings) = pushed(&input);
+    let (clean, findings) = pushed(&REDACTION, &input);
     assert_same("pushed in pieces", &clean, &whole.clean);
     assert_eq!(findings, whole.findings, "pushed in pieces");
 
-    let (clean, findings) = filled(&input);
+    let (clean, findings) = filled(&REDACTION, &input);
     assert_same("filled in pieces", &clean, &whole.clean);
     assert_eq!(findings, whole.findings, "filled in pieces");
 
@@ -36,8 +37,8 @@ pub fn chunking(data: &[u8]) {
 pub fn json(data: &[u8]) {
     let Some(input) = Input::parse(data) else { return };
     let record_bytes_max = if input.cuts[0] % 4 == 3 { 64 } else { 1 << 20 };
-    let clean = json_lines(&input.text, [&input.text[..]], record_bytes_max);
-    assert_same("in pieces", &json_lines(&input.text, input.pieces(), record_bytes_max), &clean);
+    let clean = json_lines(&REDACTION, &input.text, [&input.text[..]], record_bytes_max);
+    assert_same("in pieces", &json_lines(&REDACTION, &input.text, input.pieces(), record_bytes_max), &clean);
 
     let is_gathered = |line: &&[u8]| line.len() <= record_bytes_max;
     let (before, after) = (input.text.split(is_newline), clean.split(is_newline));
@@ -46,7 +47,47 @@ pub fn json(data: &[u8]) {
         assert!(!is_json(before) || is_json(after), "no longer JSON: {}", after.escape_ascii());
     }
     if input.text.split(is_newline).all(|line| is_gathered(&line)) {
-        assert_same("redacted twice", &json_lines(&clean, [&clean[..]], usize::MAX), &clean);
+        assert_same("redacted twice", &json_lines(&REDACTION, &clean, [&clean[..]], usize::MAX), &clean);
+    }
+}
+
+/// A rule file, a line that begins with `%`, and a text: no file makes the loader panic, and rules that load give the same
+/// output however the text is cut.
+pub fn rules(data: &[u8]) {
+    let (file, data) = match memchr::memmem::find(data, b"\n%\n") {
+        Some(at) => (&data[..=at], &data[at + 3..]),
+        None => (data, &[][..]),
+    };
+    let Ok(file) = std::str::from_utf8(file) else { return };
+    let _ = rule_file::parse("fuzz.toml", file, OnUnsupported::Error).map_err(|errors| errors.to_string());
+    let Ok(loaded) = rule_file::parse("fuzz.toml", file, OnUnsupported::Skip) else { return };
+    let Some(input) = Input::parse(data) else { return };
+    let options = Options { rules: loaded.rules, ..Options::default() };
+    let redaction = Redaction::new(KEYS.clone(), options).expect("rules that are ready can be used");
+    let text = &input.text;
+    let whole = Redactor::new(&redaction).redact(text);
+
+    let (clean, findings) = pushed(&redaction, &input);
+    assert_same("pushed in pieces", &clean, &whole.clean);
+    assert_eq!(findings, whole.findings, "pushed in pieces");
+
+    let (clean, findings) = filled(&redaction, &input);
+    assert_same("filled in pieces", &clean, &whole.clean);
+    assert_eq!(findings, whole.findings, "filled in pieces");
+
+    let json = json_lines(&redaction, text, [&text[..]], 1 << 20);
+    assert_same("JSON in pieces", &json_lines(&redaction, text, input.pieces(), 1 << 20), &json);
+    assert_json_stays(text, &whole.clean);
+    assert_json_stays(text, &json);
+}
+
+fn assert_json_stays(before: &[u8], after: &[u8]) {
+    let before = before.split(is_newline);
+    let after: Vec<_> = after.split(is_newline).collect();
+    assert_eq!(before.clone().count(), after.len(), "lines");
+    for (before, after) in before.zip(after) {
+        let is_record = matches!(before.trim_ascii_start(), [b'{' | b'[', ..]) && is_json(before);
+        assert!(!is_record || is_json(after), "no longer JSON: {}", after.escape_ascii());
     }
 }
 
@@ -82,8 +123,8 @@ impl Input {
     }
 }
 
-fn pushed(input: &Input) -> (Vec<u8>, Vec<Finding>) {
-    let mut redactor = Redactor::new(&REDACTION);
+fn pushed(redaction: &Redaction, input: &Input) -> (Vec<u8>, Vec<Finding>) {
+    let mut redactor = Redactor::new(redaction);
     let (mut clean, mut findings) = (CleanBlock::new(), Vec::new());
     for piece in input.pieces() {
         redactor.push(piece, &mut clean);
@@ -95,8 +136,8 @@ fn pushed(input: &Input) -> (Vec<u8>, Vec<Finding>) {
     (clean.as_bytes().to_vec(), findings)
 }
 
-fn filled(input: &Input) -> (Vec<u8>, Vec<Finding>) {
-    let mut redactor = Redactor::new(&REDACTION);
+fn filled(redaction: &Redaction, input: &Input) -> (Vec<u8>, Vec<Finding>) {
+    let mut redactor = Redactor::new(redaction);
     let (mut clean, mut findings) = (Vec::new(), Vec::new());
     for piece in input.pieces() {
         redactor.space()[..piece.len()].copy_from_slice(piece);
@@ -108,10 +149,15 @@ fn filled(input: &Input) -> (Vec<u8>, Vec<Finding>) {
     (clean, findings)
 }
 
-fn json_lines<'a>(text: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>, max_record_bytes: usize) -> Vec<u8> {
+fn json_lines<'a>(
+    redaction: &Redaction,
+    text: &[u8],
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    max_record_bytes: usize,
+) -> Vec<u8> {
     let framing = Framing::NewlineDelimited;
     let decoding = Decoding { framing, codec: Codec::Json, max_record_bytes, whole_records: false };
-    let mut stream = RecordStream::new(&REDACTION, decoding);
+    let mut stream = RecordStream::new(redaction, decoding);
     let mut clean = CleanBlock::new();
     for piece in pieces {
         stream.push(piece, &mut clean).expect("newlines frame everything");
@@ -216,6 +262,30 @@ mod tests {
     fn stretched_cases_do_not_depend_on_their_cuts() {
         for text in cases().iter().step_by(7) {
             chunking(&with_cuts(STRETCHED, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn rules_do_not_depend_on_the_cuts_of_the_text() {
+        let builtin = include_str!("rule_file/builtin.toml");
+        let tried = include_str!("../tests/rules/rules.toml");
+        let wild = "[[rules]]\nid='a'\nregex='[a-f0-9]{20,}'\n[[rules]]\nid='b'\nregex='\"?[a-z]+\"?: ?\"?[^,]{3,9}'\n";
+        let log = files("tests/samples").concat();
+        let cases = [cases().join("\n").as_bytes(), log.get(..60_000).unwrap_or(&log)].concat();
+        for file in [builtin, tried, wild] {
+            for cuts in [EVERY_BYTE, UNEVEN] {
+                rules(&[file.as_bytes(), b"\n%\n", &with_cuts(cuts, &cases)].concat());
+            }
+            rules(&[file.as_bytes(), b"\n%\n", &with_cuts(STRETCHED, &cases[..3000])].concat());
+        }
+    }
+
+    #[test]
+    fn no_rule_file_makes_the_loader_panic() {
+        let file = include_str!("../tests/rules/rules.toml");
+        for cut in (0..file.len()).step_by(3) {
+            rules(&file.as_bytes()[..cut]);
+            rules(&file.as_bytes()[cut..]);
         }
     }
 

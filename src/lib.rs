@@ -54,6 +54,7 @@ pub mod key_file;
 #[doc(hidden)]
 pub mod redact;
 #[doc(hidden)]
+pub mod rule_file;
 pub mod scan;
 mod writer;
 

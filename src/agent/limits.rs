@@ -4,14 +4,15 @@ use super::batch::BATCH_BYTES;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind};
 use super::source::READ_BYTES;
 use crate::codec::Codec;
+use crate::redact::RULE_BYTES_MAX;
 
 /// What one stream's redactor may hold: its buffer, and the undecided start of a credential.
 const REDACTOR_BYTES: usize = 512 << 10;
 
-/// The memory that a source or sink may take.
+/// The memory that a source or sink may take, or all rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// `source NAME` or `sink NAME`.
+    /// `source NAME`, `sink NAME` or `rules`.
     pub part: String,
     /// How many streams it has at a time.
     pub streams: usize,
@@ -53,10 +54,10 @@ impl Limits {
             let block = inputs.map(block_max).max().unwrap_or(0);
             Limit { part: format!("sink {}", sink.name), streams: 1, stream_bytes: sink_bytes(sink, block) }
         });
-        Limits(sources.chain(sinks).collect())
+        Limits(sources.chain(sinks).chain(rules(config)).collect())
     }
 
-    /// One limit for each source and sink, in the order of the configuration.
+    /// One limit for each source and sink, in the order of the configuration, and one for all rules.
     pub fn parts(&self) -> &[Limit] {
         &self.0
     }
@@ -87,6 +88,15 @@ fn parts_bytes(source: &Source) -> [usize; 3] {
         Codec::Text | Codec::Json => [0; 3],
         Codec::Cri | Codec::Docker => [source.max_record_bytes, source.max_record_bytes, 3 * REDACTOR_BYTES],
     }
+}
+
+/// Each thread that redacts may search with each rule: those of the runtime, and one for each file source.
+fn rules(config: &Config) -> Option<Limit> {
+    let rules = config.redact.options.rules.iter().count();
+    let file_sources = config.sources.iter().filter(|source| matches!(source.kind, SourceKind::File(_))).count();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) + file_sources;
+    let stream_bytes = rules.saturating_mul(RULE_BYTES_MAX);
+    (rules > 0).then(|| Limit { part: "rules".to_owned(), streams: threads, stream_bytes })
 }
 
 fn sink_bytes(sink: &Sink, block: usize) -> usize {

@@ -15,7 +15,7 @@ use super::source::SourceReport;
 use super::stop::Stop;
 use super::{file_sink, stdin_source, stdout_sink, tcp_sink, tcp_source};
 use crate::codec::Framing;
-use crate::redact::{Kind, Redaction};
+use crate::redact::Redaction;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -339,11 +339,12 @@ impl Running {
                 bytes += open_bytes;
             }
         }
-        let findings = self.total.findings;
+        let findings: Vec<_> =
+            self.total.findings.by_kind().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
         tracing::info!(
             bytes = self.total.bytes,
             // Not as `jwt = …`: the log passes the redactor, and that is a credential's name.
-            findings = %Kind::ALL.map(|kind| format!("{} {}", findings.of(kind), kind.name())).join(", "),
+            findings = %findings.join(", "),
             "ended"
         );
         match (self.panicked, self.failure) {

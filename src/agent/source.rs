@@ -16,7 +16,7 @@ const DRAIN_SHARE: u32 = 5;
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
 /// What a source did, for the last log line.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SourceReport {
     /// Bytes read.
     pub bytes: u64,
@@ -116,7 +116,7 @@ impl Stream {
             bytes: self.bytes,
             streams: 1,
             broken_streams: u64::from(self.broken),
-            findings: *self.records.counts(),
+            findings: self.records.counts().clone(),
             stats: self.records.stats(),
         }
     }

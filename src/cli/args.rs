@@ -1,6 +1,7 @@
 //! The command line as it was typed.
 
 use crate::codec::Codec;
+use crate::rule_file::OnUnsupported;
 use crate::scan::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ Examples:
                                              redact JSON records, escaped credentials too
   beartrap exec -- service --port 80         redact both outputs of a service, keep its exit code
   beartrap scan logs/                        find credentials, change nothing
+  beartrap --rule-file builtin raw.log       redact API keys of well-known vendors and private keys too
   beartrap fingerprint < token.txt           find out what a token is called in redacted logs
 
 A file that is named like a subcommand is written with its directory: beartrap ./run
@@ -25,7 +27,7 @@ Environment:
 
 Exit codes:
   0   done, or the reader of the output wants no more
-  1   scan found credentials
+  1   scan found credentials, or rules test nothing
   2   the command line is wrong; scan: something went wrong
   70  a defect in this program
   74  something could not be read or written
@@ -82,6 +84,8 @@ pub(super) struct FilterArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub key: KeyArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
     /// Write to this file instead of standard output; made readable to its owner only, emptied if it is there
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -103,6 +107,8 @@ impl FilterArgs {
         [
             (!self.files.is_empty(), "FILE"),
             (self.key.key_file.is_some(), "--key-file"),
+            (!self.rules.rule_file.is_empty(), "--rule-file"),
+            (self.rules.on_unsupported.is_some(), "--on-unsupported"),
             (self.output.is_some(), "--output"),
             (self.codec.is_some(), "--codec"),
             (self.replacement.is_some(), "--replacement"),
@@ -119,6 +125,33 @@ pub(super) struct KeyArgs {
     /// File that holds the keys, one a line, the active one first
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub key_file: Option<PathBuf>,
+}
+
+/// What else is looked for.
+#[derive(Debug, Args)]
+pub(super) struct RuleArgs {
+    /// File of rules for other secrets, in the format of gitleaks, or the word builtin; may be given several times
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub rule_file: Vec<PathBuf>,
+    /// What to do if a rule asks for what there is not here: use no rule, or leave that one out with a warning
+    /// [default: error]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub on_unsupported: Option<OnUnsupportedName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnUnsupportedName {
+    Error,
+    Skip,
+}
+
+impl From<OnUnsupportedName> for OnUnsupported {
+    fn from(name: OnUnsupportedName) -> Self {
+        match name {
+            OnUnsupportedName::Error => OnUnsupported::Error,
+            OnUnsupportedName::Skip => OnUnsupported::Skip,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,13 +175,24 @@ pub(super) enum Subcommands {
         went wrong otherwise, whatever was found."
     )]
     Scan(ScanArgs),
+    /// Say what is found in lines from standard input, why, and what was considered and rejected
+    #[command(
+        long_about = "Say what is found in lines from standard input, why, and what was considered and rejected.\n\n\
+        Credentials are never printed, only where they stand: LINE:COLUMN-COLUMN, counted from 1, in bytes, the last one \
+        included. What was rejected is named by the few letters that drew attention. Rows are those of docs/forms.md. \
+        The input may have 16 MiB."
+    )]
+    Explain(ExplainArgs),
     /// Check a configuration and print every error in it
     Validate(ConfigArgs),
     /// Print what credentials are called in redacted logs; reads one credential a line
     #[command(long_about = "Print what credentials are called in redacted logs.\n\nReads one credential a line from \
         standard input, so that none stands in a shell's history or a list of processes. Prints a line for each key, \
         the active one's first: key id, kind, digest. The credential itself is never printed.")]
-    Fingerprint(KeyArgs),
+    Fingerprint(FingerprintArgs),
+    /// List rules, or try them on lines
+    #[command(subcommand)]
+    Rules(RulesCommands),
     /// Make a key file, or print the active key's id
     #[command(subcommand)]
     Key(KeyCommands),
@@ -177,6 +221,8 @@ pub(super) struct ConfigArgs {
 pub(super) struct ExecArgs {
     #[command(flatten)]
     pub key: KeyArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
@@ -189,30 +235,75 @@ pub(super) struct ScanArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub key: KeyArgs,
-    /// What the records are: text, or one JSON text a line, where escaped credentials are found too
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// What the records are: text; one JSON text a line, where escaped credentials are found too; or lines of a container
+    /// runtime (cri, docker), where the parts of a long line are put together
     #[arg(long, value_name = "CODEC", value_enum, default_value = "text")]
-    pub codec: ScanCodec,
+    pub codec: CodecName,
     /// Report as text, as one JSON object a finding, or as a SARIF 2.1.0 document
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: ScanFormat,
-    /// Prove that nothing is left in redacted logs: look a second time by other means, and count the markers
+    /// Check redacted logs: take a second look by other means than the first, and count the markers
     #[arg(long)]
     pub verify: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    pub key: KeyArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Explain in text, or as one JSON object a decision
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: ExplainFormat,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FingerprintArgs {
+    #[command(flatten)]
+    pub key: KeyArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommands {
+    /// Print the rules that there are, after checking them
+    #[command(
+        long_about = "Print the rules that there are, after checking them.\n\nWithout --rule-file these are the \
+        rules that come with the program. Errors in rule files are printed all at once, and the exit code is 78."
+    )]
+    List(ListArgs),
+    /// Print where rules match in lines from standard input, never what they match
+    #[command(
+        long_about = "Print where rules match in lines from standard input, never what they match.\n\nEach match \
+        is a line: LINE:COLUMN, the rule's id, and the marker that takes the secret's place. Without --rule-file the \
+        rules are those that come with the program. The exit code is 0 if something matched and 1 if nothing did."
+    )]
+    Test(TestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Print text, or one JSON array
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: ListFormat,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScanCodec {
+pub(super) enum ListFormat {
     Text,
     Json,
 }
 
-impl From<ScanCodec> for Codec {
-    fn from(codec: ScanCodec) -> Self {
-        match codec {
-            ScanCodec::Text => Self::Text,
-            ScanCodec::Json => Self::Json,
-        }
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExplainFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -230,6 +321,14 @@ impl From<ScanFormat> for Format {
             ScanFormat::Sarif => Self::Sarif,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    #[command(flatten)]
+    pub key: KeyArgs,
+    #[command(flatten)]
+    pub rules: RuleArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,7 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::new(Exit::Usage, "no command was given"));
     };
-    let redaction = key::redaction(&args.key, None)?;
+    let redaction = key::redaction(&args.key, &args.rules, None)?;
     let command = harden::with_core_limit(core_limit, || Command::start(program, arguments)).map_err(|error| {
         let exit = match error {
             CommandError::NotFound => Exit::NotFound,

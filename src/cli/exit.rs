@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// All is done, or the reader of the output wants no more.
     Done = 0,
-    /// `scan`: credentials were found.
+    /// `scan` found credentials, or `rules test` nothing.
     Found = 1,
     /// The command line is wrong, or in `scan` anything else.
     Usage = 2,

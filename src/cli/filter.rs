@@ -5,7 +5,6 @@ use super::exit::{Exit, Failure};
 use super::{key, stderr};
 use crate::codec::Codec;
 use crate::filter::{Filter, FilterEnd, Input, Output, OutputError, Stop, Totals};
-use crate::redact::Kind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -18,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The filter.
 pub(super) fn run(args: &FilterArgs, log_format: LogFormat) -> Result<ExitCode, Failure> {
     let inputs = inputs(&args.files);
-    let redaction = key::redaction(&args.key, args.replacement.clone())?;
+    let redaction = key::redaction(&args.key, &args.rules, args.replacement.clone())?;
     let output = match &args.output {
         Some(path) => Output::create(path, &inputs),
         None => Output::stdout(&inputs),
@@ -96,7 +95,7 @@ fn error_with_hint(error: &crate::filter::InputError) -> String {
 
 fn stats_text(totals: &Totals, seconds: f64) -> String {
     let speed = totals.bytes_read as f64 / 1e6 / seconds.max(1e-9);
-    let kinds: Vec<_> = Kind::ALL.iter().map(|&kind| format!("{} {}", totals.findings.of(kind), kind.name())).collect();
+    let kinds: Vec<_> = totals.findings.by_kind().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
     format!(
         "beartrap: {} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.1} MB/s\n",
         totals.lines,
@@ -109,9 +108,10 @@ fn stats_text(totals: &Totals, seconds: f64) -> String {
 
 fn stats_json(totals: &Totals, seconds: f64) -> String {
     // Not members named after the kinds: what stands in a member `jwt` is a credential to the redactor.
-    let findings: Vec<_> = Kind::ALL
-        .iter()
-        .map(|&kind| serde_json::json!({ "kind": kind.name(), "count": totals.findings.of(kind) }))
+    let findings: Vec<_> = totals
+        .findings
+        .by_kind()
+        .map(|(kind, count)| serde_json::json!({ "kind": kind.name(), "count": count }))
         .collect();
     let stats = serde_json::json!({
         "lines": totals.lines,

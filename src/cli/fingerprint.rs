@@ -1,8 +1,8 @@
 //! `beartrap fingerprint`
 
-use super::args::KeyArgs;
+use super::args::FingerprintArgs;
 use super::exit::{Exit, Failure};
-use super::{key, stderr, stdout};
+use super::{key, rules, stderr, stdout};
 use crate::redact::{Fingerprint, Options, Redaction};
 use std::io::{self, BufRead};
 use std::process::ExitCode;
@@ -13,9 +13,11 @@ use zeroize::Zeroizing;
 const CREDENTIAL_BYTES_MAX: usize = 16 << 20;
 
 /// Prints a line for each credential and key: key id, kind, digest.
-pub(super) fn run(args: &KeyArgs) -> Result<ExitCode, Failure> {
-    let (keys, _) = key::load(args.key_file.as_deref())?;
-    let redaction = Redaction::new(keys, Options::default()).map_err(Failure::with(Exit::Config))?;
+pub(super) fn run(args: &FingerprintArgs) -> Result<ExitCode, Failure> {
+    let rules = rules::load(&args.rules)?;
+    let (keys, _) = key::load(args.key.key_file.as_deref())?;
+    let redaction =
+        Redaction::new(keys, Options { rules, ..Options::default() }).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
     let mut input = io::stdin().lock();
     let mut line = Zeroizing::new(Vec::new());

@@ -1,8 +1,8 @@
 //! `beartrap key`, and how the other subcommands come by a key.
 
-use super::args::KeyArgs;
+use super::args::{KeyArgs, RuleArgs};
 use super::exit::{Exit, Failure};
-use super::{stderr, stdout};
+use super::{rules, stderr, stdout};
 use crate::key_file::{self, KeyPlace};
 use crate::redact::{KeyRing, Options, Redaction};
 use std::path::{Path, PathBuf};
@@ -31,12 +31,13 @@ pub(super) fn load(named: Option<&Path>) -> Result<(KeyRing, PathBuf), Failure> 
 }
 
 /// Keys and options for redaction, making a key in the default place on first use.
-pub(super) fn redaction(args: &KeyArgs, replacement: Option<String>) -> Result<Redaction, Failure> {
+pub(super) fn redaction(args: &KeyArgs, rules: &RuleArgs, replacement: Option<String>) -> Result<Redaction, Failure> {
+    let rules = rules::load(rules)?;
     let place = find(args.key_file.as_deref())?;
     let (keys, made) = place.load_or_create().map_err(Failure::with(Exit::Config))?;
     let id = key_file::display_id(keys.active());
-    let options = Options { replacement, ..Options::default() };
-    // Of the options only the replacement is the user's here.
+    let options = Options { replacement, rules, ..Options::default() };
+    // Of the options only the replacement can still be wrong.
     let redaction = Redaction::new(keys, options).map_err(Failure::with(Exit::Usage))?;
     stderr::set_redaction(&redaction);
     if made {

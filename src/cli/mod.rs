@@ -3,6 +3,7 @@
 mod args;
 mod exec;
 mod exit;
+mod explain;
 mod filter;
 mod fingerprint;
 mod harden;
@@ -10,6 +11,7 @@ mod key;
 mod logging;
 mod pages;
 mod panics;
+mod rules;
 mod run;
 mod scan;
 mod stderr;
@@ -17,7 +19,7 @@ mod stdout;
 mod usage;
 mod validate;
 
-use args::{KeyCommands, Subcommands, Typed};
+use args::{KeyCommands, RulesCommands, Subcommands, Typed};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use exit::{Exit, Failure};
 use std::ffi::{OsStr, OsString};
@@ -78,10 +80,13 @@ fn run(typed: Typed, core_limit: Option<u64>) -> ExitCode {
     let ended = match command {
         None => filter::run(&filter, global.log_format),
         Some(Subcommands::Scan(args)) => scan::run(&args, &global),
+        Some(Subcommands::Explain(args)) => explain::run(&args),
         Some(Subcommands::Run(args)) => run::run(&args, color),
         Some(Subcommands::Exec(args)) => exec::run(&args, core_limit),
         Some(Subcommands::Validate(args)) => validate::run(&args, color),
         Some(Subcommands::Fingerprint(args)) => fingerprint::run(&args),
+        Some(Subcommands::Rules(RulesCommands::List(args))) => rules::list(&args),
+        Some(Subcommands::Rules(RulesCommands::Test(args))) => rules::test(&args),
         Some(Subcommands::Key(KeyCommands::New { path })) => key::new(path.as_deref()),
         Some(Subcommands::Key(KeyCommands::Id(args))) => key::id(&args),
         Some(Subcommands::Completions { shell }) => pages::completions(shell),

@@ -19,7 +19,7 @@ pub(super) fn run(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure>
 }
 
 fn scan(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure> {
-    let redaction = key::redaction(&args.key, None)?;
+    let redaction = key::redaction(&args.key, &args.rules, None)?;
     let mut run = Run::begin(args, global, &redaction).map_err(unwritten)?;
     let ended = run.all(&args.paths).and_then(|()| run.end());
     run.progress.clear();

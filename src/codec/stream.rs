@@ -136,6 +136,8 @@ impl RecordStream {
             self.push_records(input, out)
         };
         self.position += input.len() as u64;
+        // The parts of a text may have waited for each other.
+        self.findings.sort_by_key(|finding| finding.offset);
         self.count();
         result.inspect_err(|&error| self.broken = Some(error))
     }
@@ -150,9 +152,13 @@ impl RecordStream {
         out.set_delimiter(self.delimiter);
         if self.is_open {
             self.end_record(out, false);
+        } else if self.redactor.pending() > 0 {
+            // The lines of a PEM block without an end.
+            self.release.delimited_records(out, |out| self.redactor.end_record(out));
         }
         if let Some(runtime) = &mut self.runtime {
             runtime.finish(&mut self.release, out);
+            self.findings.append(&mut runtime.take_findings());
             self.carry = runtime.carry().unwrap_or_default();
         }
         self.consumed = self.position;
@@ -222,8 +228,11 @@ impl RecordStream {
             self.release.delimited_records(out, |out| self.redactor.push(lines, out));
             self.redacted += lines.len() as u64;
             self.collect();
-            debug_assert_eq!(self.redactor.pending(), 0, "a newline decides all before it");
-            self.end_at(self.position + lines_len as u64, self.redactor.carry());
+            // A newline decides all before it, except in a PEM block: a reader that starts again starts before that.
+            self.is_open = false;
+            if self.redactor.pending() == 0 {
+                self.end_at(self.position + lines_len as u64, self.redactor.carry());
+            }
         }
         if !rest.is_empty() {
             self.is_open = true;
@@ -263,7 +272,9 @@ impl RecordStream {
     fn content(&mut self, piece: &[u8], out: &mut CleanBlock) {
         self.is_open = true;
         if let Some(runtime) = &mut self.runtime {
-            return runtime.content(piece, &mut self.release, out);
+            runtime.begin_line(self.record_start);
+            runtime.content(piece, &mut self.release, out);
+            return self.findings.append(&mut runtime.take_findings());
         }
         if let Some(json) = &mut self.json {
             if json.gather(piece) {
@@ -298,7 +309,8 @@ impl RecordStream {
     fn end_record(&mut self, out: &mut CleanBlock, terminated: bool) {
         if let Some(runtime) = &mut self.runtime {
             self.is_open = false;
-            return runtime.end_line(terminated, &mut self.release, out);
+            runtime.end_line(terminated, &mut self.release, out);
+            return self.findings.append(&mut runtime.take_findings());
         }
         let carry = match &mut self.json {
             Some(json) if !json.is_text => {
@@ -329,7 +341,7 @@ impl RecordStream {
     }
 
     fn count(&mut self) {
-        self.counts = *self.redactor.counts();
+        self.counts = self.redactor.counts().clone();
         if let Some(json) = &self.json {
             self.counts.add(json.redactor.counts());
         }

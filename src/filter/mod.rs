@@ -85,7 +85,7 @@ impl Filter<'_> {
                 relay::widen(pipe);
             }
             let relayed = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines);
-            totals.findings = *engine.counts();
+            totals.findings = engine.counts().clone();
             match relayed {
                 Ok(End::Eof) => {}
                 Ok(End::ReaderGone) => return Ok(FilterEnd::ReaderGone),
@@ -100,7 +100,7 @@ impl Filter<'_> {
             }
         }
         let read = relay::finish(&mut engine, &output, &stop, totals);
-        totals.findings = *engine.counts();
+        totals.findings = engine.counts().clone();
         match read {
             Ok(true) => Ok(end),
             Ok(false) => Ok(FilterEnd::ReaderGone),

@@ -3,6 +3,7 @@
 use super::context;
 use super::cursor::{Cursor, More};
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
+use super::separator::BLANKS_MAX;
 use super::view::Encoding;
 
 /// What carried a credential, as far as the decision that found it knows.
@@ -83,20 +84,24 @@ impl Carrier {
             Some(Class::Cookie) => return Ok(Self::Cookie),
             _ => {}
         }
-        let name = &before[before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1)..];
-        if name.starts_with(b"--") {
+        if is_option(before) {
             return Ok(Self::Option);
         }
         if context::is_header_name(name_end) {
             return Ok(Self::Header);
         }
         let mut cursor = *name_end;
-        cursor.skip_blanks(context::BLANKS_MAX)?;
+        cursor.skip_blanks(BLANKS_MAX)?;
         Ok(match cursor.unit()? {
             // `?user[access_token]=X`
             Some(unit) if matches!(unit.byte, b'=' | b']') => Self::Query,
             _ => Self::Member,
         })
+    }
+
+    /// What the scheme that ends at `end` stands in.
+    pub(super) fn of_scheme(end: &Cursor<'_>) -> Self {
+        if is_option(end.before(NAME_LEN_MAX)) { Self::Option } else { Self::Scheme }
     }
 
     /// A member's name as it stands for its value in JSON.
@@ -128,6 +133,12 @@ impl Carrier {
             (carrier, _) => carrier,
         }
     }
+}
+
+/// `--access-token`, `--oauth2-bearer`
+fn is_option(text: &[u8]) -> bool {
+    let name = text.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
+    text[name..].starts_with(b"--")
 }
 
 #[cfg(test)]
@@ -171,6 +182,7 @@ mod tests {
             (format!("Cookie: a=b; id={JWT}"), "cookie"),
             ("app --access-token=mF_9.B5f-4.1JqM".to_owned(), "option"),
             (format!("context {base64} end"), "base64"),
+            ("curl --oauth2-bearer mF_9.B5f-4.1JqM x".to_owned(), "option"),
             ("git clone https://ada:hunter2x@example.com/r".to_owned(), "userinfo"),
         ] {
             assert_eq!(carriers(&text), [expected], "{text}");

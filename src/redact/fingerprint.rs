@@ -1,14 +1,15 @@
 //! The marker that stands for a credential: `redacted-<kind>-<key id>-<digest>`.
 
 use super::Kind;
+use super::finding::KIND_LEN_MAX;
 use super::key::{Key, KeyedHash};
 use hmac::Mac;
 
 /// How every marker begins.
 pub(super) const MARKER_PREFIX: &[u8] = b"redacted-";
 
-/// The longest marker of a built-in kind, in bytes.
-pub const MARKER_LEN_MAX: usize = "redacted-".len() + "basic".len() + 1 + 8 + 1 + 32;
+/// The longest marker, in bytes.
+pub const MARKER_LEN_MAX: usize = "redacted-".len() + KIND_LEN_MAX + 1 + 8 + 1 + 32;
 
 /// Credentials under this many bytes could be guessed by whoever can inject lines and read the clean side.
 const GUESSABLE_LEN_MAX: u64 = 15;

@@ -2,7 +2,7 @@
 
 use super::Fingerprint;
 use super::cursor::{Cursor, More};
-use super::finding::Kind;
+use super::finding::KIND_LEN_MAX;
 use super::fingerprint::MARKER_PREFIX;
 
 /// The length of the exact marker that starts here, template included, if there is one.
@@ -29,10 +29,13 @@ pub(super) fn marker_len(at: &Cursor<'_>, template: &Template) -> Result<Option<
 }
 
 fn kind_len(cursor: &Cursor<'_>) -> Result<Option<usize>, More> {
-    for kind in Kind::ALL {
-        let name = kind.name().as_bytes();
-        if eat_exact(&mut cursor.clone(), name)? && cursor.peek_at(name.len())? == Some(b'-') {
-            return Ok(Some(name.len()));
+    // The kinds of all rules that there are: the marker may be that of a process with other rules.
+    for len in 0..=KIND_LEN_MAX {
+        match cursor.peek_at(len)? {
+            Some(b'-') if len > 0 => return Ok(Some(len)),
+            Some(b'a'..=b'z' | b'0'..=b'9') => {}
+            Some(b'_') if len > 0 => {}
+            _ => break,
         }
     }
     Ok(None)

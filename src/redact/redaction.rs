@@ -1,11 +1,13 @@
 //! What all redactors of a process share: keys, options and the automaton.
 
 use super::anchors::Anchors;
-use super::finding::Kind;
+use super::finding::{Finding, Kind, RuleKind};
 use super::fingerprint::{Digester, Fingerprint};
 use super::key::{Key, KeyRing};
 use super::marker::Template;
 use super::names;
+use super::ruled::Ruled;
+use super::rules::{Progress, Rules};
 use super::scan::{Output, Scan, Window};
 use super::value::Grammar;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,6 +21,8 @@ pub struct Options {
     pub allow_fingerprints: Vec<String>,
     /// Give digests to passwords and credentials under 16 bytes too, though they could be guessed.
     pub weak_fingerprints: bool,
+    /// What else is looked for.
+    pub rules: Rules,
     /// A template around the marker, `{}` standing for the marker itself; `None` is the bare marker.
     pub replacement: Option<String>,
 }
@@ -37,7 +41,7 @@ impl Options {
     /// # Errors
     /// Says what is wrong, to be put behind the option's name.
     pub fn check_field(name: &str) -> Result<(), &'static str> {
-        let letters = names::normalize(name).len();
+        let letters = names::normalize(name.as_bytes()).len();
         let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if allowed && letters >= 3 && name.len() <= 64 {
             Ok(())
@@ -54,6 +58,7 @@ pub struct Redaction(Arc<RwLock<Arc<Shared>>>);
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub anchors: Arc<Anchors>,
+    pub rules: Rules,
     pub template: Template,
     pub extra_names: Vec<Vec<u8>>,
     /// Whether any credential is allowed, so that its bytes must be kept until its digest is known.
@@ -82,7 +87,8 @@ impl Redaction {
         Ok(Self(Arc::new(RwLock::new(Arc::new(Shared {
             anchors: Arc::new(Anchors::new(&options.extra_fields)?),
             template,
-            extra_names: options.extra_fields.iter().map(|name| names::normalize(name)).collect(),
+            rules: options.rules,
+            extra_names: options.extra_fields.iter().map(|name| names::normalize(name.as_bytes())).collect(),
             allow: !allowed.is_empty(),
             allowed,
             weak_fingerprints: options.weak_fingerprints,
@@ -108,7 +114,8 @@ impl Redaction {
     }
 
     /// What one credential is called under each key, the active key first. The credential may stand behind its scheme
-    /// (`Bearer …`, `Basic …`). Empty if there is nothing secret in it: no text, a marker, a lone JOSE header.
+    /// (`Bearer …`, `Basic …`). If a rule finds all of it, it has the rule's name. Empty if there is nothing secret in
+    /// it: no text, a marker, a lone JOSE header.
     pub fn fingerprints(&self, credential: &[u8]) -> Vec<Fingerprint> {
         let credential = credential.trim_ascii();
         let (kind, credential) = match credential.split_first_chunk::<6>() {
@@ -119,18 +126,59 @@ impl Redaction {
             _ => (Kind::Token, credential),
         };
         let shared = self.shared();
+        let rule = shared.rule_of(credential);
         let with_key = |key: &Key| {
             let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&shared) };
-            let mut out = Output::default();
-            let window = Window { bytes: credential, base: 0, end: true };
-            Scan::of_value(Grammar::Whole, kind).run(&shared, window, &mut out);
-            out.findings.first().map(|finding| finding.fingerprint)
+            let mut fingerprint = shared.value(credential, kind)?.fingerprint;
+            if let (Kind::Token, Some(rule)) = (fingerprint.kind, rule) {
+                fingerprint.kind = Kind::Rule(rule);
+            }
+            Some(fingerprint)
         };
         shared.keys.keys().iter().filter_map(with_key).collect()
     }
 }
 
+impl Redaction {
+    /// What rules alone find in a text, whether it overlaps or not, in order.
+    pub fn rule_matches(&self, text: &[u8]) -> Vec<Finding> {
+        Ruled::default().matches(&self.shared(), text)
+    }
+}
+
 impl Shared {
+    /// What a text is called that is a credential as a whole; its kind is `kind` whatever it looks like. Transport
+    /// encodings are taken away as everywhere, so that the digest is the one that it has elsewhere.
+    pub fn fingerprint(&self, credential: &[u8], kind: Kind) -> Fingerprint {
+        let value = match self.allow {
+            false => self.value(credential, Kind::Token),
+            true => Shared { allow: false, ..self.clone() }.value(credential, Kind::Token),
+        };
+        match value {
+            Some(finding) if finding.len == credential.len() as u64 => Fingerprint { kind, ..finding.fingerprint },
+            _ => {
+                let mut digester = self.digester();
+                digester.update(credential);
+                digester.finish(kind)
+            }
+        }
+    }
+
+    /// The credential at the start of a text that is one value.
+    fn value(&self, text: &[u8], kind: Kind) -> Option<Finding> {
+        let mut out = Output::default();
+        let window = Window { bytes: text, base: 0, end: true };
+        Scan::of_value(Grammar::Whole, kind).run(self, window, &mut out);
+        out.findings.first().copied()
+    }
+
+    /// The rule that finds all of a text.
+    fn rule_of(&self, text: &[u8]) -> Option<RuleKind> {
+        let mut found = Vec::new();
+        self.rules.search(text, 0, true, &self.template, &mut Progress::default(), &mut found);
+        found.iter().find(|found| found.range == (0..text.len())).map(|found| found.kind)
+    }
+
     pub fn digester(&self) -> Digester {
         Digester::new(&self.key, self.weak_fingerprints)
     }

@@ -1,5 +1,6 @@
 //! The buffer between a stream and its scan.
 
+use super::ruled::Ruled;
 use super::scan::{Output, Scan, Window};
 use super::{Carry, Clean, CleanBlock, Counts, Finding, Redaction};
 
@@ -16,10 +17,14 @@ pub struct Redacted {
 ///
 /// Undecided bytes and a little of what came before them stay in a buffer; everything else is released at once. The
 /// buffer is bounded: a candidate is decided after 64 KiB at most, and of a credential in progress only its digest is kept.
+///
+/// With [`rules`](super::Options::rules) a line that has not ended stays in the buffer too, up to 64 KiB of it.
 pub struct Redactor {
     redaction: Redaction,
     scan: Scan,
     out: Output,
+    /// With rules, what leaves is put together here.
+    ruled: Option<Box<Ruled>>,
     buffer: Vec<u8>,
     /// The stream's position of the first byte of the buffer.
     base: i64,
@@ -43,6 +48,7 @@ impl Redactor {
             redaction: redaction.clone(),
             scan: Scan::new(0),
             out: Output::default(),
+            ruled: (!redaction.shared().rules.is_empty()).then(Box::default),
             buffer: Vec::new(),
             base: 0,
             len: 0,
@@ -51,9 +57,17 @@ impl Redactor {
 
     /// Redacts a text that is complete, independently of the stream.
     pub fn redact(&mut self, text: &[u8]) -> Redacted {
+        let shared = self.redaction.shared();
         let mut out = Output::default();
         let window = Window { bytes: text, base: 0, end: true };
-        Scan::new(0).run(&self.redaction.shared(), window, &mut out);
+        Scan::new(0).run(&shared, window, &mut out);
+        if let Some(ruled) = &mut self.ruled {
+            let mut whole = Ruled::default();
+            whole.run(&shared, window, text.len() as u64, &out.findings);
+            ruled.counts.add(&whole.counts);
+            let clean = if whole.replaced { whole.bytes } else { text.to_vec() };
+            return Redacted { clean, findings: whole.findings };
+        }
         self.out.counts.add(&out.counts);
         Redacted { clean: if out.replaced { out.bytes } else { text.to_vec() }, findings: out.findings }
     }
@@ -83,9 +97,12 @@ impl Redactor {
             self.buffer.extend_from_slice(piece);
             self.len = self.buffer.len();
             out.push(self.run(false));
-            findings.append(&mut self.out.findings);
+            findings.extend_from_slice(self.findings());
         }
-        self.out.findings = findings;
+        match &mut self.ruled {
+            Some(ruled) => ruled.findings = findings,
+            None => self.out.findings = findings,
+        }
     }
 
     /// Says that a record ends here though no newline does: all that was undecided is decided and appended.
@@ -101,38 +118,60 @@ impl Redactor {
 
     /// How many bytes of input are taken and not yet released, redacted or not.
     pub fn pending(&self) -> usize {
-        self.len - self.index(self.scan.cursor())
+        let undecided = match &self.ruled {
+            Some(ruled) => ruled.undecided_from(self.scan.consumed()),
+            None => self.scan.cursor(),
+        };
+        self.len - self.index(undecided)
     }
 
     /// The open state at a record's end, to be stored with a checkpoint.
     pub fn carry(&self) -> Carry {
-        self.scan.carry()
+        match &self.ruled {
+            Some(ruled) => ruled.carry(self.scan.carry()),
+            None => self.scan.carry(),
+        }
     }
 
     /// Goes on where a checkpoint stopped.
     pub fn resume(&mut self, carry: Carry) {
-        self.scan.resume(carry);
+        let shared = self.redaction.shared();
+        self.scan.resume(match &mut self.ruled {
+            Some(ruled) => ruled.resume(&shared, carry),
+            None => carry,
+        });
     }
 
     /// The findings of the last call that took input.
     pub fn findings(&self) -> &[Finding] {
-        &self.out.findings
+        self.ruled.as_ref().map_or(&self.out.findings, |ruled| &ruled.findings)
     }
 
     /// Findings since the start of the stream.
     pub fn counts(&self) -> &Counts {
-        &self.out.counts
+        self.ruled.as_ref().map_or(&self.out.counts, |ruled| &ruled.counts)
     }
 
     /// Moves what must stay at hand so that it ends at `end`, or, where that is too little room, begins at 0.
     fn make_room(&mut self, end: usize) {
-        let keep_from = self.index(self.scan.keep_from());
+        let keep_from = match &self.ruled {
+            Some(ruled) => self.scan.keep_from().min(ruled.keep_from(self.scan.consumed())),
+            None => self.scan.keep_from(),
+        };
+        let keep_from = self.index(keep_from);
         let keep_len = self.len - keep_from;
         let start = end.saturating_sub(keep_len);
         assert!(end == 0 || keep_len <= end, "a decision is bounded, and so is what it waits for");
-        self.buffer.copy_within(keep_from..self.len, start);
+        if keep_from != start {
+            self.buffer.copy_within(keep_from..self.len, start);
+        }
         self.base += keep_from as i64 - start as i64;
         self.len = start + keep_len;
+    }
+
+    /// All before has left.
+    fn released(&self) -> u64 {
+        self.ruled.as_ref().map_or(self.scan.cursor(), |ruled| ruled.released())
     }
 
     fn index(&self, position: u64) -> usize {
@@ -141,11 +180,21 @@ impl Redactor {
 
     fn run(&mut self, end: bool) -> Clean<'_> {
         let window = Window { bytes: &self.buffer[..self.len], base: self.base, end };
-        let from = self.index(self.scan.cursor());
-        self.scan.run(&self.redaction.shared(), window, &mut self.out);
-        match self.out.replaced {
-            true => Clean::new(&self.out.bytes),
-            false => Clean::new(&self.buffer[from..self.index(self.scan.cursor())]),
+        let from = self.released();
+        let shared = self.redaction.shared();
+        self.scan.run(&shared, window, &mut self.out);
+        if let Some(ruled) = &mut self.ruled {
+            ruled.run(&shared, window, self.scan.decided(), &self.out.findings);
+        }
+        let replaced = match &self.ruled {
+            Some(ruled) => ruled.replaced.then_some(&ruled.bytes),
+            None => self.out.replaced.then_some(&self.out.bytes),
+        };
+        match replaced {
+            Some(bytes) => Clean::new(bytes),
+            // What is certain to be replaced is not kept.
+            None if from == self.released() => Clean::new(&[]),
+            None => Clean::new(&self.buffer[self.index(from)..self.index(self.released())]),
         }
     }
 }
@@ -153,5 +202,23 @@ impl Redactor {
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redactor")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::{KeyRing, Options};
+
+    #[test]
+    fn all_findings_of_a_long_push_are_there() {
+        let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), Options::default()).unwrap();
+        let line = b"Bearer mF_9.B5f-4.1JqM\n";
+        let mut redactor = Redactor::new(&redaction);
+        redactor.push(&line.repeat(10_000), &mut CleanBlock::new());
+        assert_eq!(redactor.findings().len(), 10_000);
+        assert_eq!(redactor.findings()[9_999].offset, 9_999 * line.len() as u64 + 7);
+        redactor.push(line, &mut CleanBlock::new());
+        assert_eq!(redactor.findings().len(), 1);
     }
 }

@@ -1,7 +1,6 @@
 //! How paths are shown: a path may hold a credential, and control characters that a terminal would obey.
 
 use crate::redact::{Redaction, Redactor};
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -34,14 +33,14 @@ impl Names {
     /// The name of a file.
     pub fn file(&mut self, path: &Path) -> Name {
         let clean = self.redactor.redact(path.as_os_str().as_bytes()).clean;
-        Name { text: printable(OsStr::from_bytes(&clean)), uri: uri(&clean) }
+        Name { text: printable(&clean), uri: uri(&clean) }
     }
 }
 
 /// Control characters, those that change the direction of text, and invalid bytes become escapes.
-fn printable(text: &OsStr) -> String {
+pub(super) fn printable(text: &[u8]) -> String {
     let mut printable = String::with_capacity(text.len());
-    for chunk in text.as_bytes().utf8_chunks() {
+    for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             let is_hidden = matches!(character,
                 '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}');
@@ -80,6 +79,7 @@ fn uri(path: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::redact::{KeyRing, Options};
+    use std::ffi::OsStr;
 
     fn name(path: &[u8]) -> Name {
         let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), Options::default()).unwrap();

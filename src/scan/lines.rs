@@ -31,6 +31,12 @@ impl Lines {
         Self { starts: VecDeque::from([0]), before: 0, position: 0 }
     }
 
+    /// The lines of a text that is at hand as a whole: all of them.
+    pub fn of(text: &[u8]) -> Self {
+        let starts = std::iter::once(0).chain(memchr_iter(b'\n', text).map(|newline| newline as u64 + 1)).collect();
+        Self { starts, before: 0, position: text.len() as u64 }
+    }
+
     /// Takes the next bytes of the stream.
     pub fn feed(&mut self, bytes: &[u8]) {
         for newline in memchr_iter(b'\n', bytes) {

@@ -1,6 +1,7 @@
 //! Finding credentials in files without rewriting them.
 
 mod display;
+mod explain;
 mod lines;
 mod report;
 mod sarif;
@@ -10,6 +11,7 @@ mod verify;
 mod walk;
 
 pub use display::{Name, Names};
+pub use explain::explain;
 pub use lines::Place;
 pub use report::{Format, Report};
 pub use source::{Opened, open_stdin};

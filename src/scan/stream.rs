@@ -247,4 +247,27 @@ mod tests {
         let len = (2 << 20) + 21;
         assert_eq!(found(text.as_bytes(), Codec::Text, false, 1 << 20), [(2, 2, len), (3, 12, 18)]);
     }
+
+    #[test]
+    fn a_credential_over_the_parts_of_a_runtime_is_found_where_it_begins() {
+        let cri = "2024-01-01T00:00:00.1Z stdout P x Bearer mF_9.B5f\n\
+            2024-01-01T00:00:00.1Z stderr F other\n\
+            2024-01-01T00:00:00.1Z stdout F -4.1JqMxyz y\n\
+            not of the runtime: Bearer mF_9.B5f-4.1JqMxyz\n";
+        let docker = "{\"log\":\"x Bearer mF_9.B5f\",\"stream\":\"stdout\",\"time\":\"t\"}\n\
+            {\"log\":\"-4.1JqMxyz y\\n\",\"stream\":\"stdout\",\"time\":\"t\"}\n\
+            {\"log\":\"z\\n\",\"stream\":\"stdout\",\"attrs\":{\"access_token\":\"mF_9.B5f-4.1JqMxyz\"},\"time\":\"t\"}\n";
+        for piece_len in [1, 1000] {
+            assert_eq!(found(cri.as_bytes(), Codec::Cri, false, piece_len), [(1, 42, 18), (4, 28, 18)]);
+            assert_eq!(found(docker.as_bytes(), Codec::Docker, false, piece_len), [(1, 18, 18), (3, 57, 18)]);
+        }
+    }
+
+    #[test]
+    fn a_text_of_a_runtime_that_is_too_long_is_said_to_be_where_it_was_decided() {
+        let part = |tag, text: &str| format!("2024-01-01T00:00:00.1Z stdout {tag} {text}\n");
+        let long = part('P', &"x ".repeat(8 << 10)).repeat(600) + &part('F', " Bearer mF_9.B5f-4.1JqMxyz");
+        let places: Vec<_> = found(long.as_bytes(), Codec::Cri, false, 64 << 10);
+        assert_eq!(places, [(601, 33, 18)]);
+    }
 }

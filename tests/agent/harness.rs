@@ -53,13 +53,7 @@ pub fn file_sink(path: &Path) -> Sink {
 }
 
 pub fn config(sources: Vec<Source>, sinks: Vec<Sink>) -> Config {
-    Config {
-        data_dir: None,
-        shutdown_grace: Duration::from_secs(30),
-        redact: Redact { key_file: None, options: Options::default() },
-        sources,
-        sinks,
-    }
+    Config { data_dir: None, shutdown_grace: Duration::from_secs(30), redact: Redact::default(), sources, sinks }
 }
 
 pub fn redaction() -> Redaction {

@@ -1,10 +1,12 @@
 //! The program as a user sees it: real processes, pipes, files and signals.
 
 mod exec;
+mod explain;
 mod filter;
 mod keys;
 mod pages;
 mod redaction;
+mod rules;
 mod run;
 mod scan;
 mod signals;

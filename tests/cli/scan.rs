@@ -180,3 +180,15 @@ fn a_reader_that_goes_does_not_open_the_gate() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), ""));
 }
+
+#[test]
+fn rules_find_what_they_find_in_the_filter() {
+    let home = Home::with_key();
+    home.file("a.log", "one\nand glpat-x7Kq2mZp9LwVt4RsYbNc\n");
+    for codec in ["text", "json"] {
+        let (code, out, _) = run(in_home(&home, &["scan", "--rule-file", "builtin", "--codec", codec, "a.log"]));
+        assert_eq!(code, Some(1));
+        assert!(out.starts_with("a.log:2:5: gitlab_token redacted-gitlab_token-") && out.ends_with(" rule\n"), "{out}");
+    }
+    assert_eq!(run(in_home(&home, &["scan", "--rule-file", "none", "a.log"])).0, Some(2));
+}

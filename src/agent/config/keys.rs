@@ -60,8 +60,15 @@ const SECONDS: [&Seconds; 8] = [
 ];
 
 pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "redact", "sources", "sinks"];
-pub(super) const REDACT: &[&str] =
-    &["key_file", "extra_fields", "allow_fingerprints", "weak_fingerprints", "replacement"];
+pub(super) const REDACT: &[&str] = &[
+    "key_file",
+    "rule_files",
+    "on_unsupported",
+    "extra_fields",
+    "allow_fingerprints",
+    "weak_fingerprints",
+    "replacement",
+];
 pub(super) const FRAMING: &[&str] = &["method", "character_delimited"];
 pub(super) const CHARACTER_DELIMITED: &[&str] = &["delimiter"];
 pub(super) const CODEC: &[&str] = &["codec"];
@@ -104,7 +111,7 @@ pub(super) const SINK: Kinds = Kinds {
 };
 
 /// Keys of the design that this version refuses rather than ignores.
-pub(super) const NOT_SUPPORTED: &[&str] = &["tls", "ledger", "api", "rule_files"];
+pub(super) const NOT_SUPPORTED: &[&str] = &["tls", "ledger", "api"];
 
 /// One key, as the reference documents it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use super::checks;
 use super::diagnostics::{Diagnostics, Problem, Report};
 use super::keys;
-use super::section::Section;
+use super::section::{Section, Text};
 use super::sinks::{self, NamedSink};
 use super::sources::{self, NamedSource};
 use super::values;
 use super::{Config, Redact};
+use crate::rule_file::{self, OnUnsupported, RuleSource};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
@@ -108,7 +109,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     let data_dir = root.string("data_dir").and_then(|text| root.path("data_dir", &text, base));
     let shutdown_grace = root.seconds(&keys::SHUTDOWN_GRACE);
     let redact = match root.section("redact") {
-        None => Redact { key_file: None, options: crate::redact::Options::default() },
+        None => Redact::default(),
         Some(section) => redact(&section, base),
     };
     let sources: Vec<NamedSource<'_>> = root
@@ -135,13 +136,37 @@ fn redact(section: &Section<'_>, base: &Path) -> Redact {
         let texts = section.strings(key).into_iter();
         texts.filter_map(|text| section.checked(key, &text, check(text.text))).collect()
     };
+    let rules = rules(section, base);
     let options = crate::redact::Options {
         extra_fields: checked("extra_fields", values::field),
         allow_fingerprints: checked("allow_fingerprints", values::digest),
+        rules: rules.rules,
         weak_fingerprints: section.boolean("weak_fingerprints").unwrap_or(false),
         replacement: section
             .string("replacement")
             .and_then(|text| section.checked("replacement", &text, values::replacement(text.text))),
     };
-    Redact { key_file, options }
+    let rule_warnings = rules.warnings.iter().map(ToString::to_string).collect();
+    Redact { key_file, options, rule_warnings }
+}
+
+fn rules(section: &Section<'_>, base: &Path) -> rule_file::Loaded {
+    const KEY: &str = "rule_files";
+    let words = [("error", OnUnsupported::Error), ("skip", OnUnsupported::Skip)];
+    let on_unsupported = section.word("on_unsupported", &words).unwrap_or_default();
+    let source = |text: &Text<'_>| match RuleSource::new(Path::new(text.text)) {
+        RuleSource::Builtin => Some((RuleSource::Builtin, text.span.clone())),
+        RuleSource::File(_) => section.path(KEY, text, base).map(|path| (RuleSource::File(path), text.span.clone())),
+    };
+    let (sources, spans): (Vec<_>, Vec<_>) = section.strings(KEY).iter().filter_map(source).unzip();
+    rule_file::load(&sources, on_unsupported).unwrap_or_else(|errors| {
+        for error in errors.iter() {
+            let message = format!("{}: {}", section.quote(KEY), error.message());
+            section.report.add(match spans.get(error.source) {
+                Some(span) => Problem::at(span, message),
+                None => Problem::new(message),
+            });
+        }
+        rule_file::Loaded::default()
+    })
 }

@@ -34,12 +34,14 @@ pub struct Config {
 }
 
 /// `[redact]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Redact {
     /// The key file; `None` means `$BEARTRAP_KEY_FILE` or the default place.
     pub key_file: Option<PathBuf>,
     /// What is passed to the engine.
     pub options: crate::redact::Options,
+    /// What the user should know of the rules.
+    pub rule_warnings: Vec<String>,
 }
 
 /// `[sources.NAME]`

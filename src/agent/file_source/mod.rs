@@ -52,7 +52,7 @@ pub(super) async fn run(
 }
 
 /// What a source did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SourceReport {
     /// Bytes read.
     pub bytes: u64,

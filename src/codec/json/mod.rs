@@ -44,7 +44,7 @@ impl JsonRedactor {
 
     /// The findings of the last record, which begins at `base` in its stream.
     pub fn findings(&self, base: u64) -> impl Iterator<Item = Finding> {
-        self.found.iter().map(move |replacement| replacement.finding(base))
+        self.found.iter().filter_map(move |replacement| replacement.finding(base))
     }
 
     /// Says that a record came that is not looked at.
@@ -103,14 +103,18 @@ fn find(
 ) -> bool {
     walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
-    if !is_json {
+    if is_json {
+        // A rule may want a member's name and its value; a string or number alone has neither.
+        let has_members = matches!(text.trim_ascii_start(), [b'{' | b'[', ..]);
+        if has_members {
+            redaction.scan_rules(text, found);
+        }
+    } else {
         *after = redaction.scan_line(text, before, found);
-        merge(found);
-    } else if memchr::memmem::find(text, b"protected").is_some() {
-        // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
-        redaction.scan_line(text, Carry::None, found);
-        merge(found);
     }
+    // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
+    redaction.scan_objects(text, found);
+    merge(found);
     is_json
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{Codec, json};
 use super::{Held, cri, docker};
-use crate::redact::{CleanBlock, Counts, Redaction, Replacement};
+use crate::redact::{CleanBlock, Counts, Finding, Redaction, Replacement};
 use std::ops::Range;
 
 /// A line of a part of 16 KiB is never longer, however its content is escaped. So much of a line is gathered even where
@@ -96,6 +96,15 @@ impl<'a> Envelope<'a> {
     /// Whether it stays as it is.
     pub fn is_clean(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// What was found in it, with its places in the stream.
+    pub fn findings(&self, held: &Held) -> impl Iterator<Item = Finding> + use<'_, 'a> {
+        let (start, content_len) = (held.start, held.content.len() as u64);
+        self.found.iter().filter_map(move |replacement| {
+            let is_behind = replacement.range.start >= self.content_at;
+            replacement.finding(if is_behind { start + content_len } else { start })
+        })
     }
 
     /// Appends what stands before the content.

@@ -11,7 +11,7 @@ pub(crate) use line::{RUNTIME_LINE_BYTES, last_whole_record};
 
 use super::json;
 use super::release::{KEPT_BYTES_MAX, Release};
-use crate::redact::{Carry, CleanBlock, Counts, Redaction};
+use crate::redact::{Carry, CleanBlock, Counts, Finding, Redaction};
 use line::{Channel, Envelope, Line};
 use rest::Rest;
 use std::collections::VecDeque;
@@ -23,6 +23,8 @@ const HELD_OVERHEAD: usize = 64;
 /// A line that waits for others.
 #[derive(Default)]
 struct Held {
+    /// Where it begins in the stream.
+    start: u64,
     text: Vec<u8>,
     content: Range<usize>,
     /// What leaves for it, once that is known.
@@ -47,8 +49,9 @@ pub(super) struct RuntimeRecords {
     redaction: Redaction,
     runtime: Runtime,
     record_bytes_max: usize,
-    /// The line that is being gathered.
+    /// The line that is being gathered, and where it begins in the stream.
     line: Vec<u8>,
+    line_start: u64,
     /// The line is too long to be gathered: whose it is, and whether it is partial.
     long_line: Option<(Channel, bool)>,
     held: VecDeque<Held>,
@@ -57,6 +60,8 @@ pub(super) struct RuntimeRecords {
     left: u64,
     channels: [Open; 3],
     counts: Counts,
+    /// Since somebody asked. What was found in a text that was not held is said to be in the line that decided it.
+    findings: Vec<Finding>,
     split_records: u64,
     foreign_records: u64,
     /// The last line that left had no delimiter.
@@ -70,16 +75,28 @@ impl RuntimeRecords {
             runtime,
             record_bytes_max,
             line: Vec::new(),
+            line_start: 0,
             long_line: None,
             held: VecDeque::new(),
             held_bytes: 0,
             left: 0,
             channels: Default::default(),
             counts: Counts::default(),
+            findings: Vec::new(),
             split_records: 0,
             foreign_records: 0,
             lacks_delimiter: false,
         }
+    }
+
+    /// Says where the current line begins in the stream.
+    pub fn begin_line(&mut self, start: u64) {
+        self.line_start = start;
+    }
+
+    /// The findings since the last call.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
     }
 
     /// Takes a piece of the current line.
@@ -97,7 +114,8 @@ impl RuntimeRecords {
             && !piece.is_empty()
         {
             let rest = self.channels[channel as usize].rest(&self.redaction, self.runtime.has_strings(channel));
-            release.content(out, |out| rest.redactor.push(piece, out));
+            release.content(out, |out| rest.push(piece, out));
+            self.collect(channel, self.line_start);
         }
     }
 
@@ -111,7 +129,8 @@ impl RuntimeRecords {
                 let mut end = CleanBlock::new();
                 rest.end_text(&mut end);
                 release.content(out, |out| out.append(&end));
-                open.close(&mut self.counts);
+                self.collect(channel, self.line_start);
+                self.channels[channel as usize].close(&mut self.counts);
             }
             return release.end(out, has_delimiter);
         }
@@ -122,7 +141,7 @@ impl RuntimeRecords {
             line.unwrap_or(Line { channel: Channel::Foreign, is_partial: false, content: 0..text.len() });
         let is_partial = is_partial && has_delimiter;
         self.held_bytes += text.len() + HELD_OVERHEAD;
-        let mut held = Held { text, content, clean: None, has_delimiter };
+        let mut held = Held { start: self.line_start, text, content, clean: None, has_delimiter };
         if self.channels[channel as usize].rest.is_some() {
             held.clean = Some(self.part(channel, &held, is_partial));
         }
@@ -146,10 +165,11 @@ impl RuntimeRecords {
             self.decide(channel);
         }
         self.leave(release, out);
-        for open in &mut self.channels {
-            let Some(rest) = &mut open.rest else { continue };
+        for channel in [Channel::Stdout, Channel::Stderr, Channel::Foreign] {
+            let Some(rest) = &mut self.channels[channel as usize].rest else { continue };
             let last = rest.last_line();
-            open.close(&mut self.counts);
+            self.collect(channel, self.line_start);
+            self.channels[channel as usize].close(&mut self.counts);
             if let Some(last) = last {
                 if std::mem::take(&mut self.lacks_delimiter) {
                     release.terminate(out);
@@ -185,7 +205,7 @@ impl RuntimeRecords {
     }
 
     pub fn counts(&self) -> Counts {
-        let mut counts = self.counts;
+        let mut counts = self.counts.clone();
         self.channels.iter().filter_map(|open| open.rest.as_ref()).for_each(|rest| counts.add(rest.redactor.counts()));
         counts
     }
@@ -249,8 +269,16 @@ impl RuntimeRecords {
                 self.redaction.replace(&held.text, &[], &mut clean, &mut self.counts);
             } else {
                 envelope.before(&mut clean, &mut self.counts);
-                self.redaction.replace_part(&text, range, &found, &mut clean, &mut self.counts);
+                self.redaction.replace_part(&text, range.clone(), &found, &mut clean, &mut self.counts);
                 envelope.behind(&mut clean, &mut self.counts);
+                self.findings.extend(envelope.findings(held));
+                let content_start = held.start + held.content.start as u64;
+                let here = found.iter().filter(|replacement| range.contains(&replacement.range.start));
+                self.findings.extend(here.filter_map(|replacement| {
+                    let mut finding = replacement.finding(content_start)?;
+                    finding.offset -= range.start as u64;
+                    Some(finding)
+                }));
             }
             cleans.push(clean);
         }
@@ -285,10 +313,13 @@ impl RuntimeRecords {
         let content_at = clean.len();
         envelope.behind(&mut clean, &mut self.counts);
         let line = rest.line(&content, &clean, content_at);
+        self.findings.extend(envelope.findings(held));
         if is_partial {
             rest.remember(clean, content_at);
-        } else {
-            open.close(&mut self.counts);
+        }
+        self.collect(channel, held.start + held.content.start as u64);
+        if !is_partial {
+            self.channels[channel as usize].close(&mut self.counts);
         }
         line
     }
@@ -312,9 +343,19 @@ impl RuntimeRecords {
         self.redaction.replace(head, &[], &mut envelope, &mut self.counts);
         release.content(out, |out| {
             out.append(&envelope);
-            rest.redactor.push(content, out);
+            rest.push(content, out);
         });
         rest.remember(envelope, head.len());
+        self.collect(channel, self.line_start + head.len() as u64);
+    }
+
+    /// Takes over what was found in a text that is not held.
+    fn collect(&mut self, channel: Channel, at: u64) {
+        let Some(rest) = &mut self.channels[channel as usize].rest else { return };
+        for mut finding in rest.found.drain(..) {
+            finding.offset = at;
+            self.findings.push(finding);
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! decided leaves with the next one. Whoever puts the parts together sees no difference.
 
 use super::super::json;
-use crate::redact::{Carry, CleanBlock, Redaction, Redactor};
+use crate::redact::{Carry, CleanBlock, Finding, Redaction, Redactor};
 
 pub(super) struct Rest {
     pub redactor: Redactor,
+    /// What was found since somebody asked, with its places in the text.
+    pub found: Vec<Finding>,
     /// The text comes as the contents of JSON strings, which have the ends of its lines in them.
     is_string: bool,
     /// The start of a character that would have been cut in two.
@@ -19,16 +21,24 @@ impl Rest {
     pub fn new(redaction: &Redaction, carry: Carry, is_string: bool) -> Self {
         let mut redactor = Redactor::new(redaction);
         redactor.resume(carry);
-        Self { redactor, is_string, cut_character: CleanBlock::new(), envelope: CleanBlock::new(), content_at: 0 }
+        let found = Vec::new();
+        Self {
+            redactor,
+            found,
+            is_string,
+            cut_character: CleanBlock::new(),
+            envelope: CleanBlock::new(),
+            content_at: 0,
+        }
     }
 
     /// Takes the content of a part and gives the content that leaves in its place.
     pub fn content(&mut self, content: &[u8], is_partial: bool) -> CleanBlock {
         let mut clean = std::mem::take(&mut self.cut_character);
         if self.is_string {
-            self.redactor.push(&json::decoded(content), &mut clean);
+            self.push(&json::decoded(content), &mut clean);
         } else {
-            self.redactor.push(content, &mut clean);
+            self.push(content, &mut clean);
         }
         if !is_partial {
             self.end_text(&mut clean);
@@ -38,13 +48,20 @@ impl Rest {
         clean
     }
 
+    /// Takes some of the text as it is.
+    pub fn push(&mut self, text: &[u8], clean: &mut CleanBlock) {
+        self.redactor.push(text, clean);
+        self.found.extend_from_slice(self.redactor.findings());
+    }
+
     /// Says that the text is complete, and appends what was undecided.
     pub fn end_text(&mut self, clean: &mut CleanBlock) {
         if !self.is_string {
             // The line's own end, which the redactor tells from an end of the input. What was held has none.
-            self.redactor.push(b"\n", clean);
+            self.push(b"\n", clean);
         }
         self.redactor.end_record(clean);
+        self.found.extend_from_slice(self.redactor.findings());
         if !self.is_string && clean.as_bytes().ends_with(b"\n") {
             clean.split_off(clean.len() - 1);
         }

@@ -138,6 +138,11 @@ impl Active {
     /// Longer credentials are redacted whether allowed or not: nothing of this size is a public test token.
     const KEPT_LEN_MAX: usize = 16 << 10;
 
+    /// Whether it may turn out to be allowed to stay.
+    pub(super) fn may_be_allowed(&self) -> bool {
+        self.kept.is_some()
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         match &mut self.kept {
             Some(kept) if kept.len() + bytes.len() <= Self::KEPT_LEN_MAX => kept.extend_from_slice(bytes),
