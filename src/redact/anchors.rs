@@ -1,6 +1,7 @@
 //! The anchor pass: rare literal fragments, at least one of which stands in every covered form.
 
 use super::cursor::{Cursor, More};
+use super::paseto;
 use super::view::Encoding;
 use aho_corasick::{AhoCorasick, Input, packed};
 use std::ops::Range;
@@ -18,23 +19,29 @@ pub(super) enum Anchor {
     Name,
     /// `ookie` of `Cookie` and `Set-Cookie`.
     Cookie,
+    /// A line of a file of cookies: the last letter of `TRUE` or `FALSE`, and the path behind it.
+    CookieJar,
+    /// The slashes before a URL's authority, in percent encoding or not.
+    Authority { encoded: bool },
+    /// `signature` or `sig`, whose name has so many of the characters: a parameter, or a member of a JOSE object.
+    Signature { len: usize },
+    /// Another member of a JOSE object.
+    Member,
+    /// What a PASETO token is for. The version before it is part of what was found.
+    Paseto,
+    /// An option of curl that user and password follow.
+    User,
     /// Something of a credential in an encoding.
     Encoded(Encoding),
     /// `":"` or `":1` in base64, whose group of four characters begins so many characters before: it may be the rest of a
     /// token whose beginning is gone.
     Tail { back: usize },
-    /// The end of a URL's scheme, whose delimiters may be encoded: a password may follow.
-    Authority { encoded: bool },
-    /// The name of a member of a JOSE object (RFC 7515 §7.2, RFC 7516 §7.2).
-    Member,
-    /// Version and purpose of a PASETO, without the version's `v` and digit.
-    Paseto,
     /// A session of Flask or Django that is compressed: a dot stands before it.
     Compressed,
 }
 
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs.
-const ANCHORS: [(&[u8], Anchor); 40] = [
+const ANCHORS: [(&[u8], Anchor); 37] = [
     // `{"` and a letter, a digit or symbol, a non-ASCII character; `{` and a blank, LF, CR, tab.
     (b"eyJ", Anchor::Jose),
     (b"eyI", Anchor::Jose),
@@ -62,9 +69,6 @@ const ANCHORS: [(&[u8], Anchor); 40] = [
     (b"Jwt", Anchor::Name),
     (b"SSERTION", Anchor::Name),
     (b"code", Anchor::Name),
-    (b"ignature", Anchor::Name),
-    (b"&sig=", Anchor::Name),
-    (b"?sig=", Anchor::Name),
     // `X-Api-Key` as it is written in headers, variables and maps.
     (b"pi-key", Anchor::Name),
     (b"pi-Key", Anchor::Name),
@@ -79,10 +83,26 @@ const ANCHORS: [(&[u8], Anchor); 40] = [
     (b"OOKIE", Anchor::Cookie),
 ];
 
-/// What credentials in encodings and in rarer forms hold. They are searched for in a pass of their own: one search for all would be slower
-/// than two.
-const ENCODED: [(&[u8], Anchor); 38] = [
-    // base64 of `eyJ` and of `earer`, at each of the three places in a group.
+/// What credentials in encodings and in rarer forms hold. They are searched for in a pass of their own: one search for all
+/// would be slower than two.
+const RARE: [(&[u8], Anchor); 70] = [
+    // base64 of `eyJ`, `ewo`, `ew0`, `ewk`, `earer`, `EARER` and `oken`, at each of the three places in a group.
+    (b"ZXdv", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"ZXcw", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"ZXdr", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"ZXlB", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"V5Q", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"V3b", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"V3M", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"V3a", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"ldz", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+    (b"ld2", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+    (b"RUFSRV", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"VBUkVS", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"FQVJFU", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+    (b"b2tlb", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    (b"9rZW", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+    (b"va2Vu", Anchor::Encoded(Encoding::Base64 { back: 3 })),
     (b"ZXlK", Anchor::Encoded(Encoding::Base64 { back: 0 })),
     (b"V5S", Anchor::Encoded(Encoding::Base64 { back: 2 })),
     (b"leU", Anchor::Encoded(Encoding::Base64 { back: 3 })),
@@ -94,6 +114,8 @@ const ENCODED: [(&[u8], Anchor); 38] = [
     // `eyJ` and `earer` in hexadecimal digits.
     (b"65794", Anchor::Encoded(Encoding::Hex)),
     (b"6561726", Anchor::Encoded(Encoding::Hex)),
+    (b"65776", Anchor::Encoded(Encoding::Hex)),
+    (b"657730", Anchor::Encoded(Encoding::Hex)),
     (b"65 79", Anchor::Encoded(Encoding::SpacedHex)),
     (b"65:79", Anchor::Encoded(Encoding::SpacedHex)),
     // The letter that every name, every scheme and every JOSE header has.
@@ -111,27 +133,42 @@ const ENCODED: [(&[u8], Anchor); 38] = [
     (b"I6M", Anchor::Tail { back: 2 }),
     (b"iOi", Anchor::Tail { back: 3 }),
     (b"iOj", Anchor::Tail { back: 3 }),
+    (b"E\t/", Anchor::CookieJar),
     (b"://", Anchor::Authority { encoded: false }),
+    // As PHP writes it in JSON.
     (b":\\/\\/", Anchor::Authority { encoded: false }),
-    (b"%3A%2F%2F", Anchor::Authority { encoded: true }),
-    (b"%3a%2f%2f", Anchor::Authority { encoded: true }),
-    (b"\"ciphertext", Anchor::Member),
-    (b"\"encrypted_key", Anchor::Member),
-    (b"\"tag", Anchor::Member),
+    (b"%2F%2F", Anchor::Authority { encoded: true }),
+    (b"%2f%2f", Anchor::Authority { encoded: true }),
+    (b" -u ", Anchor::User),
+    (b"\"-u\"", Anchor::User),
+    (b"'-u'", Anchor::User),
+    (b"-user", Anchor::User),
+    (b"ignature", Anchor::Signature { len: 8 }),
+    (b"sig=", Anchor::Signature { len: 3 }),
+    (b"sig%3D", Anchor::Signature { len: 3 }),
+    (b"payload", Anchor::Member),
+    (b"iphertext", Anchor::Member),
     (b".public.", Anchor::Paseto),
     (b".local.", Anchor::Paseto),
+    (b".secret.", Anchor::Paseto),
+    (b"nt_secret", Anchor::Name),
+    (b"ntSecret", Anchor::Name),
+    (b"NT_SECRET", Anchor::Name),
+    (b"uthkey", Anchor::Name),
+    (b"uth_key", Anchor::Name),
+    (b"uthKey", Anchor::Name),
     (b"eJw", Anchor::Compressed),
     (b"eJx", Anchor::Compressed),
     (b"eJy", Anchor::Compressed),
     (b"eJz", Anchor::Compressed),
 ];
-const ENCODED_LEN_MAX: usize = 14;
+const RARE_LEN_MAX: usize = 9;
 
 /// Finds anchors, leftmost first.
 #[derive(Debug)]
 pub(super) struct Anchors {
     plain: Searcher,
-    encoded: Searcher,
+    rare: Searcher,
     /// Names that the user added; a pass of its own, so that nobody else pays for it.
     extra: Option<AhoCorasick>,
 }
@@ -205,22 +242,28 @@ impl Anchors {
                     .map_err(|error| format!("extra_fields: {error}"))?,
             ),
         };
-        Ok(Self { plain: Searcher::new(&ANCHORS)?, encoded: Searcher::new(&ENCODED)?, extra })
+        Ok(Self { plain: Searcher::new(&ANCHORS)?, rare: Searcher::new(&RARE)?, extra })
     }
 
     /// The first anchor in `bytes[span]`. Where two begin at one place, one without an encoding comes first.
     #[inline]
     pub fn find(&self, bytes: &[u8], span: Range<usize>, ahead: &mut Ahead) -> Option<(Range<usize>, Anchor)> {
         let mut span = span;
+        let span_start = span.start;
         let mut found = ahead.find(&self.plain, bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
         // Nothing behind what was found is looked for: it would be looked for again.
         if let Some((range, _)) = &found {
-            span.end = span.end.min(range.start + ENCODED_LEN_MAX - 1);
+            span.end = span.end.min(range.start + RARE_LEN_MAX - 1);
         }
-        if let Some((range, index)) = self.encoded.find(bytes, span.clone())
+        if let Some((range, index)) = self.rare.find(bytes, span.clone())
             && found.as_ref().is_none_or(|(plain, _)| range.start < plain.start)
         {
-            found = Some((range, ENCODED[index].1));
+            found = Some((range, RARE[index].1));
+        }
+        if let Some((range, Anchor::Paseto)) = &mut found
+            && paseto::ends_with_version(&bytes[span_start..range.start])
+        {
+            range.start -= 2;
         }
         let Some(extra) = &self.extra else { return found };
         if let Some((range, _)) = &found {
@@ -241,7 +284,7 @@ impl Anchors {
         if !matches!(at.peek()?, Some(b'e' | b'Z' | b'W' | b'6' | b'%' | b'\\' | b'&')) {
             return Ok(None);
         }
-        for (literal, anchor) in ANCHORS.iter().chain(&ENCODED) {
+        for (literal, anchor) in ANCHORS.iter().chain(&RARE) {
             let encoding = match anchor {
                 Anchor::Jose => Encoding::Base64 { back: 0 },
                 Anchor::Encoded(encoding @ Encoding::Base64 { back: 0 }) => *encoding,
@@ -257,9 +300,20 @@ impl Anchors {
 
     /// How many of the last bytes could be the beginning of an anchor that goes on in the bytes to come.
     pub fn partial_len(&self, bytes: &[u8]) -> usize {
-        let literals = ANCHORS.iter().chain(&ENCODED).map(|(literal, _)| *literal);
-        literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0)
+        let literals = ANCHORS.iter().chain(&RARE).map(|(literal, _)| *literal);
+        let len = literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0);
+        len.max(partial_paseto_len(bytes))
     }
+}
+
+/// The same of a token's version and what follows it.
+fn partial_paseto_len(bytes: &[u8]) -> usize {
+    if matches!(bytes, [.., b'v' | b'k']) {
+        return 1;
+    }
+    let purposes = ANCHORS.iter().filter(|(_, anchor)| *anchor == Anchor::Paseto);
+    let purpose = purposes.map(|(literal, _)| partial_len(bytes, literal)).max().unwrap_or(0);
+    if paseto::ends_with_version(&bytes[..bytes.len() - purpose]) { purpose + 2 } else { 0 }
 }
 
 fn partial_len(bytes: &[u8], literal: &[u8]) -> usize {

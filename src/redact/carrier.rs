@@ -3,6 +3,7 @@
 use super::context;
 use super::cursor::{Cursor, More};
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
+use super::separator::BLANKS_MAX;
 use super::view::Encoding;
 
 /// What carried a credential, as far as the decision that found it knows.
@@ -90,7 +91,7 @@ impl Carrier {
             return Ok(Self::Header);
         }
         let mut cursor = *name_end;
-        cursor.skip_blanks(context::BLANKS_MAX)?;
+        cursor.skip_blanks(BLANKS_MAX)?;
         Ok(match cursor.unit()? {
             // `?user[access_token]=X`
             Some(unit) if matches!(unit.byte, b'=' | b']') => Self::Query,

@@ -15,7 +15,7 @@ pub(super) enum Class {
     Code,
     /// `Cookie` and `Set-Cookie` (RFC 6265).
     Cookie,
-    /// `Signature` and `sig`: a credential among the parameters of a signed request.
+    /// `signature` and `sig`: what proves a signed URL or request, among its parameters.
     Signature,
 }
 
@@ -46,16 +46,26 @@ const TOKENS: [&[u8]; 21] = [
 ];
 
 /// Other names that always carry a credential.
-const CREDENTIALS: [&[u8]; 5] = [b"jwt", b"assertion", b"bearer", b"apikey", b"idtokenhint"];
+const CREDENTIALS: [&[u8]; 10] = [
+    b"jwt",
+    b"assertion",
+    b"bearer",
+    b"apikey",
+    b"idtokenhint",
+    b"amzsignature",
+    b"googsignature",
+    b"oauthsignature",
+    b"authkey",
+    // RFC 6749 §2.3.1: with it anyone can get tokens.
+    b"clientsecret",
+];
 
 /// A name's separators and escapes before it are no letters of it, so this many bytes before an anchor are looked at.
 pub(super) const NAME_LEN_MAX: usize = 64;
 
 /// Where the name whose last letters are at `anchor` ends; `None` if more letters follow.
 pub(super) fn end<'a>(anchor: &Cursor<'a>, len: usize) -> Result<Option<Cursor<'a>>, More> {
-    // An anchor may hold the separator.
-    let name_len = len - usize::from(anchor.rest()[..len].ends_with(b"="));
-    let mut end = anchor.advanced(name_len);
+    let mut end = anchor.advanced(len);
     // `id_token_hint` is the only name that goes on behind an anchor.
     if !end.eat(b"_hint")? {
         end.eat(b"hint")?;
@@ -87,10 +97,11 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if codes.iter().any(|name| ends_with_word(text, name, Boundary::Whole)) {
         return Some(Class::Code);
     }
-    if [&b"signature"[..], b"sig"].iter().any(|name| ends_with_word(text, name, Boundary::Word)) {
+    if ends_with_word(text, b"signature", Boundary::Whole) || ends_with_word(text, b"sig", Boundary::Whole) {
         return Some(Class::Signature);
     }
-    ends_with_word(text, b"cookie", Boundary::Any).then_some(Class::Cookie)
+    let is_cookie = [&b"cookie"[..], b"cookies"].iter().any(|name| ends_with_word(text, name, Boundary::Any));
+    is_cookie.then_some(Class::Cookie)
 }
 
 /// `GITHUB_TOKEN`, `slack_token`, `vaultToken`: a token of something, but for those that guard forms or turn pages.
@@ -200,8 +211,8 @@ pub(super) fn is_name_byte(byte: u8) -> bool {
 }
 
 /// Brings a user's name into the form of [`CREDENTIAL_NAMES`].
-pub(super) fn normalize(name: &str) -> Vec<u8> {
-    name.bytes().filter(|byte| !b"_-.".contains(byte)).map(|byte| byte.to_ascii_lowercase()).collect()
+pub(super) fn normalize(name: &[u8]) -> Vec<u8> {
+    name.iter().filter(|byte| !b"_-.".contains(byte)).map(u8::to_ascii_lowercase).collect()
 }
 
 /// Whether a cookie of this name carries a session or a credential.
@@ -229,7 +240,7 @@ pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
         b"oauth2proxy",
     ];
     const HARMLESS: [&[u8]; 2] = [b"csrf", b"xsrf"];
-    let name: Vec<u8> = name.iter().filter(|byte| !b"_-.".contains(byte)).map(u8::to_ascii_lowercase).collect();
+    let name = normalize(name);
     // Long values are cut into numbered cookies; Drupal puts a hash behind `SESS`.
     let name = &name[..name.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1)];
     // ASP.NET's `.AspNetCore.Cookies`, WordPress' `wordpress_logged_in_…`, PHP frameworks' `…sess…` with a hash behind.

@@ -41,7 +41,7 @@ impl Options {
     /// # Errors
     /// Says what is wrong, to be put behind the option's name.
     pub fn check_field(name: &str) -> Result<(), &'static str> {
-        let letters = names::normalize(name).len();
+        let letters = names::normalize(name.as_bytes()).len();
         let allowed = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if allowed && letters >= 3 && name.len() <= 64 {
             Ok(())
@@ -88,7 +88,7 @@ impl Redaction {
             anchors: Arc::new(Anchors::new(&options.extra_fields)?),
             template,
             rules: options.rules,
-            extra_names: options.extra_fields.iter().map(|name| names::normalize(name)).collect(),
+            extra_names: options.extra_fields.iter().map(|name| names::normalize(name.as_bytes())).collect(),
             allow: !allowed.is_empty(),
             allowed,
             weak_fingerprints: options.weak_fingerprints,

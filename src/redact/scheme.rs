@@ -1,9 +1,10 @@
 //! The authentication scheme before a credential, and the gap between them.
 
-use super::context::{BLANKS_MAX, Lead, Place, eat_encoded_quote, quote};
+use super::context::{Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::scan::Carry;
+use super::separator::{BLANKS_MAX, eat_encoded_quote, quote};
 use super::value::{Grammar, Trust};
 use super::word::{Shape, shape};
 
@@ -73,87 +74,9 @@ impl Scheme {
             Gap::Blank => trust,
             _ => Trust::Scheme,
         };
-        Ok(Lead::Value(Place { at: cursor.at, grammar: Grammar::Token, trust, kind: self.kind, requote: None }))
+        let grammar = if trust == Trust::Named { Grammar::Header } else { Grammar::Token };
+        Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: self.kind, requote: None }))
     }
-}
-
-/// The secret parameter of a scheme that has parameters (RFC 9110 §11.4), where `cursor` stands at a header's value: where
-/// its value begins.
-pub(super) fn secret_parameter(cursor: &Cursor<'_>) -> Result<Option<Place>, More> {
-    const PARAMETERS: [(&[u8], &[&[u8]]); 12] = [
-        // RFC 7616 §3.4.
-        (b"digest", &[b"response"]),
-        (b"aws4-hmac-sha256", &[b"signature"]),
-        (b"aws4-ecdsa-p256-sha256", &[b"signature"]),
-        (b"goog4-rsa-sha256", &[b"signature"]),
-        (b"goog4-hmac-sha256", &[b"signature"]),
-        (b"hmac-sha256", &[b"signature"]),
-        // RFC 5849 §3.5.1.
-        (b"oauth", &[b"oauth_token", b"oauth_signature"]),
-        (b"sharedaccesssignature", &[b"sig"]),
-        (b"signature", &[b"signature"]),
-        (b"hmac", &[b"signature"]),
-        (b"hawk", &[b"mac"]),
-        (b"googlelogin", &[b"auth"]),
-    ];
-    /// Where the parameters are longer than this they are none.
-    const LEN_MAX: usize = 2048;
-    for (scheme, names) in PARAMETERS {
-        let mut at = *cursor;
-        if !at.eat(scheme)? || at.skip_blanks(BLANKS_MAX)? == 0 {
-            continue;
-        }
-        for _ in 0..LEN_MAX {
-            for name in names {
-                let mut value = at;
-                if !value.eat(name)? || value.peek()? != Some(b'=') {
-                    continue;
-                }
-                value.at += 1;
-                let quote = quote(&mut value)?;
-                let grammar = quote.map_or(Grammar::Param, Grammar::Quoted);
-                let place = Place { at: value.at, grammar, trust: Trust::Named, kind: Kind::Token, requote: None };
-                return Ok(Some(place));
-            }
-            // On to what follows the next separator.
-            loop {
-                match at.peek()? {
-                    None | Some(b'\n' | b'\r') => return Ok(None),
-                    Some(b',' | b' ' | b'&' | b';' | b'\t') => break,
-                    Some(_) if at.at - cursor.at > LEN_MAX => return Ok(None),
-                    Some(_) => at.at += 1,
-                }
-            }
-            at.at += 1;
-        }
-        return Ok(None);
-    }
-    shared_key(cursor)
-}
-
-/// `SharedKey account:signature`
-fn shared_key(cursor: &Cursor<'_>) -> Result<Option<Place>, More> {
-    const ACCOUNT_LEN_MAX: usize = 64;
-    let mut at = *cursor;
-    if !at.eat(b"sharedkey")? {
-        return Ok(None);
-    }
-    at.eat(b"lite")?;
-    if at.skip_blanks(BLANKS_MAX)? == 0 {
-        return Ok(None);
-    }
-    for ahead in 0..ACCOUNT_LEN_MAX {
-        match at.peek_at(ahead)? {
-            Some(b':') => {
-                let at = at.at + ahead + 1;
-                let (grammar, trust, kind) = (Grammar::Token, Trust::Named, Kind::Token);
-                return Ok(Some(Place { at, grammar, trust, kind, requote: None }));
-            }
-            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/') => {}
-            _ => break,
-        }
-    }
-    Ok(None)
 }
 
 /// What separates a scheme from its credentials.
@@ -215,7 +138,7 @@ impl Gap {
 }
 
 /// The end of a line or record.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct LineEnd {
     pub next_line: usize,
     carriage_return: bool,

@@ -50,6 +50,10 @@ pub enum Clue {
     Authority,
     /// The name of a member of a JOSE object.
     JoseMember,
+    /// An option of curl that a password follows.
+    User,
+    /// A line of a file of cookies.
+    CookieJar,
     /// The purpose of a PASETO.
     Paseto,
     /// A compressed session.
@@ -70,7 +74,9 @@ impl From<Anchor> for Clue {
             Anchor::Encoded(Encoding::Utf16) => Self::Utf16,
             Anchor::Tail { .. } => Self::Tail,
             Anchor::Authority { .. } => Self::Authority,
-            Anchor::Member => Self::JoseMember,
+            Anchor::User => Self::User,
+            Anchor::CookieJar => Self::CookieJar,
+            Anchor::Member | Anchor::Signature { .. } => Self::JoseMember,
             Anchor::Paseto => Self::Paseto,
             Anchor::Compressed => Self::Compressed,
         }

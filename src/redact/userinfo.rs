@@ -1,82 +1,216 @@
-//! Passwords and tokens in the user part of a URL (RFC 3986 §3.2.1).
+//! User and password: before the host of a URL (RFC 3986 §3.2.1), and as an option of a command.
 
+use super::context::Span;
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
-use super::marker::{Template, marker_len};
-use super::value::is_template;
-use super::word::{Shape, is_placeholder, shape};
+use super::value::is_stand_in;
+use super::word::{Shape, shape};
 use std::ops::Range;
 
-/// No user part is longer; tokens with a form of their own are found without it.
-const USERINFO_LEN_MAX: usize = 1024;
-/// A shorter text is a password, whatever it looks like, and a user's name is no token.
-const TOKEN_LEN_MIN: usize = 20;
+/// More than any user name and password; tokens of JOSE are found by themselves.
+const USERINFO_LEN_MAX: usize = 2048;
+/// As much of a part is looked at.
+const SAMPLE_LEN: usize = 256;
 
-/// The secret in the authority that begins here: the password, or a user's name that looks like a token.
-///
-/// `encoded` says that the URL as a whole is percent-encoded, its delimiters too.
-pub(super) fn secret(
-    at: &Cursor<'_>,
-    encoded: bool,
-    template: &Template,
-) -> Result<Option<(Range<usize>, Kind)>, More> {
-    let (mut user_end, mut end) = (None, None);
-    let mut cursor = *at;
-    loop {
-        if cursor.at - at.at > USERINFO_LEN_MAX {
-            return Ok(None);
-        }
-        let Some(unit) = cursor.unit()? else { break };
-        let delimits = unit.len == 1 || encoded;
-        match unit.byte {
-            b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' if delimits => break,
-            0..=b' ' | 0x7f => break,
-            // Passwords hold more of them than they should: the last one counts.
-            b'@' if delimits => end = Some((cursor.at, cursor.at + unit.len)),
-            b':' if delimits && user_end.is_none() && end.is_none() => {
-                user_end = Some((cursor.at, cursor.at + unit.len))
-            }
+/// The credentials behind `://`. `encoded` says that the slashes are percent-encoded, and so is what separates the parts.
+pub(super) fn read(at: &Cursor<'_>, encoded: bool) -> Result<Vec<Span>, More> {
+    if !encoded && !may_have_userinfo(at)? {
+        return Ok(Vec::new());
+    }
+    match Parts::read(at, encoded)? {
+        Some(parts) => parts.credentials(at),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Nearly every URL ends its host before any `@`: this costs a look at each byte of the host.
+fn may_have_userinfo(at: &Cursor<'_>) -> Result<bool, More> {
+    let rest = at.rest();
+    let rest = &rest[..rest.len().min(USERINFO_LEN_MAX)];
+    for &byte in rest {
+        match byte {
+            b'@' => return Ok(true),
+            b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>' => return Ok(false),
             _ => {}
         }
-        cursor.at += unit.len;
     }
-    let Some((end, host)) = end else { return Ok(None) };
-    let is_host = at.advanced(host - at.at).peek()?.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'[');
-    if !is_host {
-        return Ok(None);
-    }
-    let (user_end, password) = user_end.unwrap_or((end, end));
-    let user = decoded(at, user_end)?;
-    if user.len() >= TOKEN_LEN_MIN && shape(&user) == Shape::Random {
-        let is_marker = marker_len(at, template)?.is_some();
-        return Ok((!is_marker).then_some((at.at..user_end, Kind::Token)));
-    }
-    let at = at.advanced(password - at.at);
-    let text = decoded(&at, end)?;
-    if text.is_empty() || is_example(&text) || marker_len(&at, template)? == Some(end - at.at) {
-        return Ok(None);
-    }
-    let is_token = text.len() >= TOKEN_LEN_MIN && shape(&text) == Shape::Random;
-    Ok(Some((at.at..end, if is_token { Kind::Token } else { Kind::Basic })))
+    if rest.len() < USERINFO_LEN_MAX && !at.rest_is_all() { Err(More) } else { Ok(false) }
 }
 
-fn decoded(at: &Cursor<'_>, end: usize) -> Result<Vec<u8>, More> {
-    let (mut cursor, mut text) = (*at, Vec::new());
-    while cursor.at < end
-        && let Some(unit) = cursor.unit()?
-    {
-        text.push(unit.byte);
-        cursor.at += unit.len;
-    }
-    Ok(text)
+struct Parts {
+    user: Range<usize>,
+    password: Option<Range<usize>>,
 }
 
-/// What documentation writes where a password stands.
-fn is_example(text: &[u8]) -> bool {
-    const EXAMPLES: [&[u8]; 8] =
-        [b"pass", b"passwd", b"password", b"pwd", b"secret", b"pw", b"x-oauth-basic", b"x-oauth-token"];
-    is_placeholder(text)
-        || is_template(text)
-        || EXAMPLES.iter().any(|example| text.eq_ignore_ascii_case(example))
-        || matches!(text, [b'{' | b'%' | b':', ..])
+impl Parts {
+    fn read(at: &Cursor<'_>, encoded: bool) -> Result<Option<Self>, More> {
+        let mut cursor = *at;
+        let (mut user_end, mut password_start, mut last_at) = (None, None, None);
+        let mut before = 0;
+        let mut is_port = true;
+        while cursor.at - at.at < USERINFO_LEN_MAX {
+            let Some(unit) = cursor.unit()? else { break };
+            let plain = unit.len == 1 || encoded;
+            match unit.byte {
+                // Of several the last one counts.
+                b'@' if plain => last_at = Some(cursor.at),
+                b':' if plain && password_start.is_none() && last_at.is_none() => {
+                    user_end = Some(cursor.at);
+                    password_start = Some(cursor.at + unit.len);
+                }
+                b'/' | b'?' | b'#' if plain || !encoded && unit.byte == b'/' && cursor.peek()? == Some(b'\\') => break,
+                0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | 0x7f.. if plain => break,
+                // No part of a URL, but of passwords that nobody encoded.
+                b'{' | b'}' | b'[' | b']' | b'^' | b'|'
+                    if plain && (password_start.is_none_or(|start| start == cursor.at) || before == b'$') =>
+                {
+                    break;
+                }
+                _ if password_start.is_some() && last_at.is_none() && is_port => {
+                    // `http://localhost:3000,joe@…` is a port and something else.
+                    let digits = cursor.at - password_start.unwrap_or(cursor.at);
+                    if !unit.byte.is_ascii_alphanumeric() && (1..=5).contains(&digits) {
+                        return Ok(None);
+                    }
+                    is_port = unit.byte.is_ascii_digit();
+                }
+                _ => {}
+            }
+            before = unit.byte;
+            cursor.at += unit.len;
+        }
+        let Some(end) = last_at else { return Ok(None) };
+        // A container image and its digest.
+        let mut host = *at;
+        host.at = end + 1;
+        if host.starts_with(b"sha256:")? || host.starts_with(b"sha512:")? {
+            return Ok(None);
+        }
+        let user = at.at..user_end.unwrap_or(end);
+        Ok(Some(Self { user, password: password_start.map(|start| start..end) }))
+    }
+
+    fn credentials(self, at: &Cursor<'_>) -> Result<Vec<Span>, More> {
+        const USER_LEN_MIN: usize = 16;
+        let user = Text::read(at, &self.user)?;
+        let token = user.bytes().len() >= USER_LEN_MIN && user.is_token_like() && shape(user.bytes()) == Shape::Random;
+        let Some(range) = self.password.filter(|range| !range.is_empty()) else {
+            let kind = Kind::Token;
+            return Ok(token.then_some(Span { range: self.user, kind }).into_iter().collect());
+        };
+        let password = Text::read(at, &range)?;
+        let mut spans = Vec::new();
+        if token && !is_marker(&user) {
+            spans.push(Span { range: self.user, kind: Kind::Token });
+        }
+        if !password.is_stand_in_for_password() {
+            spans.push(Span { range, kind: password.kind(user.bytes()) });
+        }
+        Ok(spans)
+    }
+}
+
+/// What a user's marker looks like; the scan knows exact ones.
+fn is_marker(text: &Text) -> bool {
+    text.bytes().starts_with(b"redacted-")
+}
+
+/// The beginning of a part, its percent encoding removed.
+struct Text {
+    bytes: [u8; SAMPLE_LEN],
+    len: usize,
+    whole: bool,
+}
+
+impl Text {
+    fn read(at: &Cursor<'_>, range: &Range<usize>) -> Result<Self, More> {
+        let mut text = Self { bytes: [0; SAMPLE_LEN], len: 0, whole: false };
+        let mut cursor = *at;
+        cursor.at = range.start;
+        while cursor.at < range.end && text.len < SAMPLE_LEN {
+            let Some(unit) = cursor.unit()? else { break };
+            text.bytes[text.len] = unit.byte;
+            text.len += 1;
+            cursor.at += unit.len;
+        }
+        text.whole = cursor.at >= range.end;
+        Ok(text)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn is_token_like(&self) -> bool {
+        self.bytes().iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(&byte))
+    }
+
+    /// What documentation writes for a password, and what hosts of repositories want beside a token.
+    fn is_stand_in_for_password(&self) -> bool {
+        const WORDS: [&[u8]; 8] =
+            [b"pass", b"passwd", b"password", b"pwd", b"pw", b"secret", b"x-oauth-basic", b"password123"];
+        let text = self.bytes();
+        self.whole && (is_stand_in(text) || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)))
+    }
+
+    /// A password has no digest that guesses could be tried against. A token in its place has: its user's name says so, or
+    /// it is long and nothing but random.
+    fn kind(&self, user: &[u8]) -> Kind {
+        const TOKEN_USERS: [&[u8]; 12] = [
+            b"oauth2",
+            b"x-access-token",
+            b"x-token-auth",
+            b"x-oauth-token",
+            b"gitlab-ci-token",
+            b"gitlab+deploy-token",
+            b"private-token",
+            b"oauth2accesstoken",
+            b"__token__",
+            b"token",
+            b"bearer",
+            b"access_token",
+        ];
+        const TOKEN_LEN_MIN: usize = 20;
+        let text = self.bytes();
+        let named = TOKEN_USERS.iter().any(|name| user.eq_ignore_ascii_case(name));
+        let random = text.len() >= TOKEN_LEN_MIN && self.is_token_like() && shape(text) == Shape::Random;
+        if named || random { Kind::Token } else { Kind::Basic }
+    }
+}
+
+/// The password behind `-u`, `--user` and their like in a command of curl.
+pub(super) fn option(end: &Cursor<'_>) -> Result<Vec<Span>, More> {
+    const COMMAND_LEN_MAX: usize = 1024;
+    let mut cursor = *end;
+    // `"-u", "user:password"`, `--user=user:password`, `-u 'user:password'`
+    for _ in 0..8 {
+        match cursor.peek()? {
+            Some(b' ' | b'"' | b'\'' | b',' | b'=') => cursor.at += 1,
+            _ => break,
+        }
+    }
+    if cursor.at == end.at && end.before(1) != b" " {
+        return Ok(Vec::new());
+    }
+    let before = end.before(COMMAND_LEN_MAX);
+    if memchr::memmem::find(before, b"curl").is_none() {
+        return Ok(Vec::new());
+    }
+    let start = cursor.at;
+    let mut password_start = None;
+    while cursor.at - start < USERINFO_LEN_MAX {
+        match cursor.peek()? {
+            Some(b':') if password_start.is_none() => password_start = Some(cursor.at + 1),
+            Some(0..=b' ' | b'"' | b'\'' | b'`') | None => break,
+            Some(_) => {}
+        }
+        cursor.at += 1;
+    }
+    match password_start {
+        Some(password) => {
+            let parts = Parts { user: start..password - 1, password: Some(password..cursor.at) };
+            parts.credentials(end)
+        }
+        None => Ok(Vec::new()),
+    }
 }

@@ -1,4 +1,27 @@
 //! Credentials that are known by their context: where one ends, whether it is one, and its way into the digest.
+//!
+//! # The decision rule
+//!
+//! The context says how much it proves ([`Trust`]), the characters say what a value looks like ([`Shape`]: random, a number,
+//! or words). What is a credential:
+//!
+//! | trust | where | random | number | words | a sentence |
+//! |---|---|---|---|---|---|
+//! | `Member` | the whole value of a JSON member that is named as a credential | yes | yes | yes | yes |
+//! | `Named` | behind an authorization header's scheme; behind a name that always has one, in a header, a query or quotes | yes | 4 digits or more | yes (1) | if a piece is random |
+//! | `Scheme` | behind `Bearer` alone; behind an option | 6 characters or more (2) | 10 digits or more | no | no |
+//! | `Random` | behind `token` and its like; wherever prose could stand | 6 characters or more (3) | no | no | no |
+//! | `Code` | behind `code` and `signature`, in a sentence | 10 characters or more (4) | no | no | no |
+//!
+//! Why: in a header nothing but a credential can stand, and one that escaped because it looks like a word would be a leak.
+//! The less a context proves, the more the value has to, since most words `token` and `bearer` in logs are prose.
+//!
+//! Never a credential, unless it is the beginning of something longer: what only stands for one (`null`, `***`, `<token>`,
+//! `$TOKEN`, `expired`), and the name of a credential with its own value behind it (that one is looked at by itself).
+//! 1. but for source code: `access_token=self.access_token`, `access_token=access_token`;
+//! 2. but for names of things with a short number: `node-1a2b3c`;
+//! 3. but for addresses of contracts: `0x` and 40 hexadecimal digits;
+//! 4. but for what has capitals and digits alone and is short: `SUMMER2023`, `AADSTS50058`, and for `0x…`.
 
 use super::characters::is_base64;
 use super::cursor::{Cursor, More, Unit};
@@ -13,6 +36,8 @@ use super::word::{Shape, is_placeholder, shape};
 pub(super) enum Grammar {
     /// `b64token` (RFC 6750 §2.1).
     Token,
+    /// The same in a header, where nothing else can stand: also characters that no token should have.
+    Header,
     /// A value in a query, a form body or logfmt: also what RFC 3986 §3.4 allows between `&`s.
     Param,
     /// `cookie-octet` (RFC 6265 §4.1.1), less the brackets and quotes that logs put around headers.
@@ -89,13 +114,15 @@ impl Grammar {
                 b'!'..=b'~' => Role::In,
                 _ => Role::Out,
             },
-            Grammar::Token | Grammar::Param => match byte {
+            Grammar::Token | Grammar::Header | Grammar::Param => match byte {
                 b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'~' | b'+' | b'/' | b'=' => Role::In,
                 b'.' => Role::Soft,
                 b':' | b'|' if unit.len > 1 => Role::In,
                 b':' | b'|' => Role::Joint,
                 _ if self == Grammar::Token => Role::Out,
-                b'!' | b'$' | b'*' | b'@' => Role::Soft,
+                b'!' | b'$' | b'*' | b'@' | b'%' => Role::Soft,
+                b'#' if self == Grammar::Header => Role::Soft,
+                _ if self == Grammar::Header => Role::Out,
                 // Encoded, these are data; as they stand, they end the value.
                 b',' | b';' | b'(' | b')' if unit.len > 1 => Role::In,
                 _ => Role::Out,
@@ -152,7 +179,7 @@ fn is_key(at: &Cursor<'_>) -> Result<bool, More> {
 }
 
 /// The next character of a quoted string; a quote with more backslashes than the opening one is part of it.
-fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
+pub(super) fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
     let backslashes = at.backslashes()?;
     match at.peek_at(backslashes)? {
         Some(byte) if byte == quote.byte && backslashes <= quote.backslashes => return Ok(None),
@@ -209,14 +236,21 @@ impl Sample {
         self.len >= len_min && (!self.whole || shape(self.text()) == Shape::Random)
     }
 
-    /// The decision rule for credentials that only their context shows; see [`super::word`] for what looks random.
+    /// `access_token=self.access_token`, `refresh_token=refresh_token`
+    fn is_source_code(&self) -> bool {
+        let text = self.text();
+        let dotted = self.grammar == Grammar::Param && text.contains(&b'.');
+        dotted || self.whole && names::classify_text(text, &[]) == Some(Class::Credential) && text.contains(&b'_')
+    }
+
+    /// Whether it is a credential, by the rule at the top of this file; see [`super::word`] for what looks random.
     pub fn is_credential(&self, trust: Trust) -> bool {
         const SCHEME_LEN_MIN: usize = 6;
         const SCHEME_DIGITS_MIN: usize = 10;
         const CODE_LEN_MIN: usize = 10;
         const NAMED_DIGITS_MIN: usize = 4;
         let text = self.text();
-        if text.is_empty() || (self.whole && (is_placeholder(text) || is_template(text))) {
+        if text.is_empty() || (self.whole && is_stand_in(text)) {
             return false;
         }
         // What was found inside such a text before was found by its own context, not as part of this value.
@@ -240,13 +274,13 @@ impl Sample {
             // A count or a flag.
             Trust::Named if shape == Shape::Number => text.len() >= NAMED_DIGITS_MIN,
             // `access_token=self.access_token` in a traceback.
-            Trust::Named => !(self.grammar == Grammar::Param && shape == Shape::Word && text.contains(&b'.')),
+            Trust::Named => !(shape == Shape::Word && self.is_source_code()),
             Trust::Scheme => match shape {
                 Shape::Word => false,
                 Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
-                Shape::Random => text.len() >= SCHEME_LEN_MIN,
+                Shape::Random => text.len() >= SCHEME_LEN_MIN && !is_named_thing(text),
             },
-            Trust::Random => shape == Shape::Random && text.len() >= SCHEME_LEN_MIN,
+            Trust::Random => shape == Shape::Random && text.len() >= SCHEME_LEN_MIN && !is_address(text),
             Trust::Code => {
                 shape == Shape::Random && text.len() >= CODE_LEN_MIN && !text.starts_with(b"0x") && !is_error_code(text)
             }
@@ -281,16 +315,35 @@ impl Sample {
     }
 }
 
+/// `0x` and 40 hexadecimal digits: the address of a contract, which in ledgers is called a token.
+fn is_address(text: &[u8]) -> bool {
+    text.len() == 42 && text.starts_with(b"0x") && text[2..].iter().all(u8::is_ascii_hexdigit)
+}
+
+/// `node-1a2b3c`: a word and a short number.
+fn is_named_thing(text: &[u8]) -> bool {
+    const WORD_LEN_MIN: usize = 4;
+    const NUMBER_LEN_MAX: usize = 8;
+    let word = text.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let rest = &text[word..];
+    word >= WORD_LEN_MIN
+        && (2..=NUMBER_LEN_MAX + 1).contains(&rest.len())
+        && rest[0] == b'-'
+        && rest[1..].iter().all(u8::is_ascii_alphanumeric)
+        && shape(&text[..word]) == Shape::Word
+}
+
 /// Whether a text is itself a credential's name with a value.
 fn names_a_value(text: &[u8]) -> bool {
     let name = text.split(|&byte| byte == b'=').next().unwrap_or_default();
     name.len() < text.len() && matches!(names::classify_text(name, &[]), Some(Class::Credential | Class::Authorization))
 }
 
-/// `AADSTS50058`, `SUMMER2023`
+/// `AADSTS50058`, `SUMMER2023`, `XMAS-7F3K-9Q2D`
 fn is_error_code(text: &[u8]) -> bool {
-    let letters = text.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    letters > 0 && text[letters..].iter().all(u8::is_ascii_digit)
+    const LEN_MAX: usize = 24;
+    let is_capital = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    text.len() < LEN_MAX && text[0].is_ascii_uppercase() && text.iter().all(is_capital)
 }
 
 /// `<token>`, `$TOKEN`, `${…}`, `{{ … }}`, `[REDACTED]`: what stands for a value in templates.
@@ -309,6 +362,11 @@ pub(super) fn is_template(text: &[u8]) -> bool {
         [b'%', ..] => text.len() <= 3,
         _ => false,
     }
+}
+
+/// Whether a whole value only stands where a credential would.
+pub(super) fn is_stand_in(text: &[u8]) -> bool {
+    is_placeholder(text) || is_template(text)
 }
 
 fn is_marker(at: &Cursor<'_>, template: &Template) -> Result<bool, More> {

@@ -96,9 +96,21 @@ impl Redaction {
         names::classify_text(name, &self.shared().extra_names).map(|class| Member { class, beside: false })
     }
 
+    /// What a cookie's name says of its value.
+    pub(crate) fn cookie(&self, name: &[u8]) -> Option<Member> {
+        names::is_credential_cookie(name).then_some(Member { class: Class::Credential, beside: false })
+    }
+
     /// Finds the credentials of a complete text that comes out of a string.
     pub(crate) fn scan_text(&self, text: &[u8], found: &mut Vec<Replacement>) {
         self.scan(Scan::of_string(), text, Carry::None, found);
+    }
+
+    /// Finds the secret members of JOSE objects in a JSON text.
+    pub(crate) fn scan_objects(&self, text: &[u8], found: &mut Vec<Replacement>) {
+        if memchr::memmem::find(text, b"protected").is_some() {
+            self.scan(Scan::of_objects(), text, Carry::None, found);
+        }
     }
 
     /// Finds the credentials of a line behind a line that left something open, and gives what this one leaves open.

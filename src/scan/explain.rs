@@ -146,6 +146,8 @@ fn why(text: &[u8], finding: &Finding, step: Option<&Step>) -> (String, &'static
         Clue::Utf16 => ("in what decodes from UTF-16".to_owned(), "C8"),
         Clue::Tail => ("the rest of a token whose beginning is gone".to_owned(), "A14"),
         Clue::Authority => ("in the user part of a URL".to_owned(), "B13"),
+        Clue::User => ("behind curl's option for user and password".to_owned(), "B9"),
+        Clue::CookieJar => ("in a file of cookies".to_owned(), "B12"),
         Clue::JoseMember => ("a member of a JOSE object".to_owned(), "A13"),
         Clue::Paseto => ("behind the version and purpose of a PASETO".to_owned(), "A12"),
         Clue::Compressed => ("a session, compressed and signed".to_owned(), "A15"),

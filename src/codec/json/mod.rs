@@ -106,18 +106,15 @@ fn find(
     if is_json {
         // A rule may want a member's name and its value; a string or number alone has neither.
         let has_members = matches!(text.trim_ascii_start(), [b'{' | b'[', ..]);
-        if has_members && redaction.scan_rules(text, found) {
-            merge(found);
-        }
-        // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
-        if memchr::memmem::find(text, b"protected").is_some() {
-            redaction.scan_line(text, Carry::None, found);
-            merge(found);
+        if has_members {
+            redaction.scan_rules(text, found);
         }
     } else {
         *after = redaction.scan_line(text, before, found);
-        merge(found);
     }
+    // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
+    redaction.scan_objects(text, found);
+    merge(found);
     is_json
 }
 

@@ -16,11 +16,17 @@ struct Context {
     array: bool,
     /// The next value belongs to a key that does not say that it is a name.
     value: bool,
+    /// An object or list that follows holds cookies.
+    opens_cookies: bool,
+    /// It is a member of such an object: names are those of cookies.
+    cookies: bool,
 }
 
 /// Appends the credentials in the strings and named numbers of `text`, in order.
 pub(super) fn walk(redaction: &Redaction, text: &[u8], depth: u8, found: &mut Vec<Replacement>) {
     let mut context = Context::default();
+    // How deep the object or list of cookies lies that is open.
+    let (mut depth_now, mut cookies): (i64, Option<i64>) = (0, None);
     let mut at = 0;
     while at < text.len() {
         match text[at] {
@@ -28,11 +34,27 @@ pub(super) fn walk(redaction: &Redaction, text: &[u8], depth: u8, found: &mut Ve
                 let content = string(text, at + 1);
                 at = (content.end + 1).min(text.len());
                 let is_key = text[at..].trim_ascii_start().first() == Some(&b':');
+                context.cookies = cookies.is_some();
                 context = on_string(redaction, text, content, is_key, context, depth, found);
                 continue;
             }
-            b'[' if context.member.is_some() && !context.array => context.array = true,
-            b'{' | b'}' | b'[' | b']' => context = Context::default(),
+            b'{' | b'[' if context.opens_cookies && cookies.is_none() => {
+                cookies = Some(depth_now);
+                depth_now += 1;
+                context = Context::default();
+            }
+            b'{' | b'[' => {
+                depth_now += 1;
+                match text[at] {
+                    b'[' if context.member.is_some() && !context.array => context.array = true,
+                    _ => context = Context::default(),
+                }
+            }
+            b'}' | b']' => {
+                depth_now -= 1;
+                cookies = cookies.filter(|&depth| depth < depth_now);
+                context = Context::default();
+            }
             b',' if !context.array => {}
             b'-' | b'0'..=b'9' => {
                 let len = text[at..].iter().take_while(|byte| b"+-.0123456789eE".contains(byte)).count();
@@ -104,18 +126,20 @@ fn on_string(
         }
     }
     decoded.move_outside(&mut found[before..], content.start);
+    let name_of = |text: &[u8]| redaction.member(text).or_else(|| redaction.cookie(text).filter(|_| context.cookies));
     if is_key {
         // `"name": "Authorization", "value": "…"`: the value belongs to the name before it.
         let is_value = decoded.text.eq_ignore_ascii_case(b"value");
-        let member = context.name.filter(|_| is_value).or_else(|| redaction.member(&decoded.text));
+        let member = context.name.filter(|_| is_value).or_else(|| name_of(&decoded.text));
         let names: [&[u8]; 6] = [b"name", b"key", b"header", b"headername", b"field", b"k"];
         let value = !names.iter().any(|name| decoded.text.eq_ignore_ascii_case(name));
-        return Context { member, value, ..Context::default() };
+        let opens_cookies = decoded.text.eq_ignore_ascii_case(b"cookies");
+        return Context { member, value, opens_cookies, ..Context::default() };
     }
     if context.array {
         return context;
     }
-    Context { name: redaction.member(&decoded.text).filter(|_| !context.value), ..Context::default() }
+    Context { name: name_of(&decoded.text).filter(|_| !context.value), ..Context::default() }
 }
 
 fn value(redaction: &Redaction, text: &[u8], member: Option<Member>, depth: u8, found: &mut Vec<Replacement>) {

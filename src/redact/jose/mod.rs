@@ -1,8 +1,10 @@
 //! JOSE compact tokens: the header that proves one, and the parts behind it.
 
 mod body;
+mod serialization;
 
 pub(super) use body::Body;
+pub(super) use serialization::{Reading, from_name, from_protected};
 
 use super::characters::{Characters, is_base64};
 use super::cursor::{Cursor, More};
@@ -107,7 +109,7 @@ pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, M
     if after.peek()? != Some(b'.') {
         return if at.peek_at(len)? == Some(b'=') { encoded_head(at, memo) } else { Ok(None) };
     }
-    if !is_secret(&after)? {
+    if !is_secret(Characters::new(after, 0))? {
         return Ok(None);
     }
     memo.read(text)
@@ -128,19 +130,21 @@ fn encoded_head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, More
     if cut {
         return Ok(Some(header));
     }
-    let mut after = at.advanced(end - at.at);
+    let mut after = characters;
+    while after.at() < end {
+        after.next()?;
+    }
     for _ in 0..2 {
-        let mut characters = Characters::new(after, 0);
-        if characters.next()? == Some(b'=') {
-            after = characters.cursor();
+        let mut padding = after;
+        if padding.next()? == Some(b'=') {
+            after = padding;
         }
     }
-    Ok(is_secret(&after)?.then_some(header))
+    Ok(is_secret(after)?.then_some(header))
 }
 
 /// Whether a dot comes next, and behind it at least one character of a payload or signature.
-fn is_secret(at: &Cursor<'_>) -> Result<bool, More> {
-    let mut characters = Characters::new(*at, 0);
+fn is_secret(mut characters: Characters<'_>) -> Result<bool, More> {
     if characters.next()? != Some(b'.') {
         return Ok(false);
     }

@@ -14,6 +14,14 @@ pub enum Carry {
     Bearer,
     /// A cookie header's line ended behind a `;`.
     Cookies,
+    /// A line ended behind the name of an authorization header; its value may stand in the next line.
+    Authorization,
+    /// A line ended behind a name whose value is always a credential.
+    Credential,
+    /// The same, and said that its value follows, as YAML's `|` and `>` do.
+    Block,
+    /// A line ended behind the name of a token that may be something else.
+    Token,
     /// A record ended inside a token; its rest may begin the next one, or surely does: an encoder broke the line.
     Cut {
         /// What the token is.
@@ -40,6 +48,10 @@ impl Carry {
             Carry::PemBlock => PEM_BLOCK,
             // No header's credential is a rule's, nor is a token that is cut.
             Carry::Header(kind) => 3 + kind.index() as u8,
+            Carry::Authorization => 240,
+            Carry::Credential => 241,
+            Carry::Token => 242,
+            Carry::Block => 243,
             Carry::Cut { kind, sure } => CUT + 2 * kind.index() as u8 + u8::from(sure),
         }
     }
@@ -51,6 +63,10 @@ impl Carry {
             1 => Some(Carry::Cookies),
             2 => Some(Carry::Bearer),
             PEM_BLOCK => Some(Carry::PemBlock),
+            240 => Some(Carry::Authorization),
+            241 => Some(Carry::Credential),
+            242 => Some(Carry::Token),
+            243 => Some(Carry::Block),
             CUT.. => {
                 let sure = (code - CUT) % 2 == 1;
                 Kind::ALL.get(usize::from((code - CUT) / 2)).map(|&kind| Carry::Cut { kind, sure })

@@ -2,20 +2,22 @@
 
 use super::active::{Active, jose_token, opaque};
 use super::cookies::Cookies;
-use super::members::{self, follows_name};
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::anchors::Anchor;
 use crate::redact::carrier::Carrier;
-use crate::redact::context::{self, Lead, Place};
+use crate::redact::context::{self, Lead, Place, Span};
+use crate::redact::cookie_jar;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::header::{Text, begins_object};
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
+use crate::redact::next_line;
 use crate::redact::paseto;
 use crate::redact::redaction::Shared;
+use crate::redact::separator;
 use crate::redact::session::{compressed_len, session_len};
 use crate::redact::userinfo;
 use crate::redact::value::{Grammar, Quote, Sample, Trust};
@@ -49,10 +51,15 @@ pub(super) enum Decision {
         at: usize,
         quote: Option<Quote>,
     },
+    /// Credentials that are known to their ends.
+    Spans(Vec<Span>),
 }
 impl Scan {
     /// Decides at the beginning of a folded line or of a cookie.
     pub(super) fn event(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
+        if self.next_pending(window) == Some(at) {
+            return self.pending(shared, window, at);
+        }
         let mut cursor = self.at(window, at);
         if let Some((position, carry)) = self.fold
             && window.index(position.max(self.search)) == at
@@ -72,6 +79,12 @@ impl Scan {
                 self.fold = None;
                 return Ok(decision);
             }
+            if matches!(carry, Carry::Authorization | Carry::Credential | Carry::Block | Carry::Token) {
+                let lead = if position < self.search { Lead::Nothing } else { next_line::read(&cursor, carry)? };
+                let decision = self.lead(shared, window, lead)?;
+                self.fold = None;
+                return Ok(decision);
+            }
             let folded = position >= self.search && cursor.skip_blanks(LOOKBACK_LEN)? > 0;
             self.fold = None;
             let (kind, trust) = match carry {
@@ -80,8 +93,7 @@ impl Scan {
             };
             match carry {
                 Carry::Header(_) | Carry::Bearer if folded => {
-                    context::skip_item(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
-                    context::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
+                    separator::quote(&mut cursor).inspect_err(|_| self.fold = Some((position, carry)))?;
                     let place = Place { at: cursor.at, grammar: Grammar::Token, trust, kind, requote: None };
                     return self.decide(shared, window, place).inspect_err(|_| self.fold = Some((position, carry)));
                 }
@@ -131,38 +143,27 @@ impl Scan {
         self.carrier = match anchor {
             _ if self.cookies.is_some() => Carrier::Cookie,
             Anchor::Authority { .. } => Carrier::Userinfo,
-            Anchor::Member => Carrier::Member,
+            Anchor::Member | Anchor::Signature { .. } => Carrier::Member,
             Anchor::Jose | Anchor::Compressed | Anchor::Encoded(_) => Carrier::before(&cursor),
             _ => Carrier::None,
         };
+        if self.objects_only {
+            return match anchor {
+                Anchor::Jose => self.protected(shared, window, &cursor),
+                Anchor::Signature { len } => self.serialized(shared, window, &cursor.advanced(len)),
+                Anchor::Member => self.serialized(shared, window, &cursor.advanced(range.len())),
+                _ => Ok(Decision::Nothing),
+            };
+        }
         let lead = match anchor {
             Anchor::Jose => return self.object(shared, window, range.start),
             Anchor::Encoded(encoding) => return self.encoded(shared, window, &range, encoding),
             Anchor::Tail { back } => return self.tail(shared, window, range.start, back),
-            Anchor::Authority { encoded } => {
-                let authority = cursor.advanced(range.len());
-                let secret = userinfo::secret(&authority, encoded, &shared.template)?;
-                return match secret {
-                    // A token with a form of its own is found by it.
-                    Some((range, _)) if jose::head(&self.at(window, range.start), &mut self.memo)?.is_some() => {
-                        Ok(Decision::Nothing)
-                    }
-                    Some((range, kind)) => self.known(shared, window, range, kind),
-                    None => Ok(Decision::Nothing),
-                };
-            }
-            Anchor::Member => return self.at_member(shared, window, range.start, range.len()),
-            Anchor::Paseto => {
-                return Ok(match paseto::range(&cursor, range.len())? {
-                    Some(range) => return self.known(shared, window, range, Kind::Token),
-                    None => Decision::Nothing,
-                });
-            }
             Anchor::Compressed => {
                 let dot = cursor.before(1) == b".";
                 let len = if dot { compressed_len(&cursor, &mut self.memo)? } else { None };
                 let Some(len) = len else { return Ok(Decision::Nothing) };
-                return self.known(shared, window, range.start - 1..range.start + len, Kind::Token);
+                return self.session(shared, window, range.start - 1..range.start + len);
             }
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
@@ -186,15 +187,32 @@ impl Scan {
                 self.carrier = Carrier::Authorization;
                 context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Name | Anchor::Cookie => {
-                self.carrier = Carrier::Member;
-                if let Some(at) = members::signature_value(&cursor, range.len())?
-                    && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
-                {
-                    return Ok(decision);
+            Anchor::Authority { encoded } => spans(userinfo::read(&cursor.advanced(range.len()), encoded)?),
+            Anchor::Signature { len } => {
+                let end = cursor.advanced(len);
+                match self.serialized(shared, window, &end)? {
+                    Decision::Nothing => context::after_name(&end, &shared.extra_names)?,
+                    decision => return Ok(decision),
                 }
-                self.after_name(shared, &cursor, range.len())?
             }
+            Anchor::Member => return self.serialized(shared, window, &cursor.advanced(range.len())),
+            Anchor::Paseto => {
+                return Ok(match paseto::token_len(&cursor)? {
+                    Some(paseto::TOKEN_LEN_MAX) => {
+                        let active = opaque(shared, Grammar::Cut, Kind::Token, None);
+                        Decision::Start { at: range.start, active }
+                    }
+                    Some(len) => {
+                        let range = range.start..range.start + len;
+                        Decision::Spans(vec![Span { range, kind: Kind::Token }])
+                    }
+                    None => Decision::Nothing,
+                });
+            }
+            Anchor::User => spans(userinfo::option(&cursor.advanced(range.len()))?),
+            Anchor::CookieJar => spans(cookie_jar::columns(&cursor.advanced(2))?),
+            Anchor::Cookie => self.after_cookie(shared, &cursor.advanced(range.len()))?,
+            Anchor::Name => self.after_name(shared, &cursor, range.len())?,
         };
         self.lead(shared, window, lead)
     }
@@ -209,17 +227,15 @@ impl Scan {
         if let Some(header) = jose::head(&cursor, &mut self.memo)? {
             return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
         }
+        match self.protected(shared, window, &cursor)? {
+            Decision::Nothing => {}
+            decision => return Ok(decision),
+        }
         if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
-        self.protected(window, at)?;
-        if follows_name(&cursor, b"payload")
-            && let decision @ Decision::Replace { .. } = self.jose_member(shared, window, at, Kind::Jwt)?
-        {
-            return Ok(decision);
-        }
         if let Some(len) = session_len(&cursor, &mut self.memo)? {
-            return self.known(shared, window, at..at + len, Kind::Token);
+            return self.session(shared, window, at..at + len);
         }
         if let Some(next_line) = jose::cut_header_end(&cursor, &mut self.memo)? {
             return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, sure: false } });
@@ -227,24 +243,38 @@ impl Scan {
         self.look_into(shared, window, Stretch::at(at), Encoding::Base64 { back: 0 })
     }
 
-    /// A credential whose end is known.
-    pub(super) fn known(
-        &self,
-        shared: &Shared,
-        window: Window<'_>,
-        range: Range<usize>,
-        kind: Kind,
-    ) -> Result<Decision, More> {
-        let mut digester = shared.digester();
-        let mut cursor = self.at(window, range.start);
-        while cursor.at < range.end
-            && let Some(unit) = cursor.unit()?
-        {
-            digester.update(&[unit.byte]);
-            cursor.at += unit.len;
+    /// Decides at a member of what may be a JOSE object, whose name ends at `name_end`.
+    fn serialized(&mut self, shared: &Shared, window: Window<'_>, name_end: &Cursor<'_>) -> Result<Decision, More> {
+        if window.position(name_end.at) < self.no_object_until {
+            return Ok(Decision::Nothing);
         }
-        let fingerprint = digester.finish(kind);
-        let replaced = vec![Replaced { range, fingerprint, complete: true, carrier: self.carrier, wide: false }];
+        let reading = jose::from_name(name_end)?;
+        Ok(self.reading(shared, window, reading))
+    }
+
+    /// Decides at a header that may be the value of `protected`.
+    fn protected(&mut self, shared: &Shared, window: Window<'_>, value: &Cursor<'_>) -> Result<Decision, More> {
+        Ok(match jose::from_protected(value)? {
+            Some(reading) => self.reading(shared, window, reading),
+            None => Decision::Nothing,
+        })
+    }
+
+    fn reading(&mut self, shared: &Shared, window: Window<'_>, reading: jose::Reading) -> Decision {
+        match reading {
+            jose::Reading::Secrets(spans) => Decision::Spans(spans),
+            jose::Reading::Endless { at, quote, kind } => {
+                Decision::Start { at, active: opaque(shared, Grammar::Quoted(quote), kind, None) }
+            }
+            jose::Reading::Nothing { until } => {
+                self.no_object_until = self.no_object_until.max(window.position(until));
+                Decision::Nothing
+            }
+        }
+    }
+
+    fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {
+        let replaced = vec![self.opaque_span(shared, window, range, Kind::Token)];
         Ok(Decision::Replace { replaced, rest: None })
     }
 
@@ -255,6 +285,25 @@ impl Scan {
             self.carrier = Carrier::after_name(&end, &shared.extra_names)?;
         }
         Ok(lead)
+    }
+
+    fn after_cookie(&self, shared: &Shared, end: &Cursor<'_>) -> Result<Lead, More> {
+        let before = end.before(b"Stored cookie".len());
+        if end.peek()? == Some(b' ') {
+            // What Python writes for one.
+            if before.ends_with(b"<Cookie") {
+                return Ok(Lead::Cookies { at: end.at + 1, quote: None });
+            }
+            if before == b"Stored cookie" {
+                return Ok(spans(cookie_jar::stored(end)?));
+            }
+        }
+        let mut end = *end;
+        end.eat(b"s")?;
+        match end.peek()? {
+            Some(byte) if names::is_name_byte(byte) => Ok(Lead::Nothing),
+            _ => context::after_name(&end, &shared.extra_names),
+        }
     }
 
     /// Decides at the beginning of a text that is the value of a member, or stands beside its name.
@@ -276,6 +325,7 @@ impl Scan {
             Lead::Value(place) => self.decide(shared, window, place),
             Lead::Folded { next_line, carry } => Ok(Decision::Folded { next_line, carry }),
             Lead::Cookies { at, quote } => Ok(Decision::Cookies { at, quote }),
+            Lead::Spans(spans) => Ok(Decision::Spans(spans)),
         }
     }
 
@@ -290,6 +340,13 @@ impl Scan {
             && let Some(header) = jose::head(&cursor, &mut self.memo)?
         {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar.rest(trust))) });
+        }
+        if cursor.peek()? == Some(b'e')
+            && begins_object(Text::Plain(cursor.rest()))?
+            && let Some(len) = session_len(&cursor, &mut self.memo)?
+            && let Decision::Replace { replaced, .. } = self.session(shared, window, at..at + len)?
+        {
+            return Ok(Decision::Replace { replaced, rest: Some((grammar.rest(trust), Kind::Token)) });
         }
         if let Decision::Replace { replaced, rest } = self.encoded_value(shared, window, at)?
             && replaced.first().is_some_and(|first| first.range.start == at)
@@ -321,10 +378,17 @@ impl Scan {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
         }
         if Sample::read(&cursor, grammar, &shared.template)?.is_empty() {
-            return Ok(Decision::Nothing);
+            return match context::next_scheme(&cursor, grammar)? {
+                Some(place) => self.decide(shared, window, place),
+                None => Ok(Decision::Nothing),
+            };
         }
         Ok(Decision::Start { at, active: opaque(shared, grammar, kind, None) })
     }
+}
+
+fn spans(spans: Vec<Span>) -> Lead {
+    if spans.is_empty() { Lead::Nothing } else { Lead::Spans(spans) }
 }
 
 /// Steps over what a container runtime puts before each record: `2016-10-06T00:17:09.669794202Z stdout P `.

@@ -4,7 +4,7 @@ mod active;
 mod carry;
 mod cookies;
 mod decide;
-mod members;
+mod spans;
 mod trace;
 mod view;
 
@@ -24,6 +24,7 @@ use super::view::STRETCH_BACK_MAX;
 use active::Active;
 use cookies::Cookies;
 use decide::Decision;
+use spans::Pending;
 use std::ops::Range;
 
 /// How far back a decision may look. So many released bytes are kept.
@@ -79,12 +80,16 @@ pub(super) struct Scan {
     /// The next line continues a header if it begins with a blank.
     fold: Option<(u64, Carry)>,
     cookies: Option<Cookies>,
-    /// Up to this position no cookie ends, with this quote around the header.
-    no_cookie_end: (u64, u8),
+    /// Credentials that are known and not replaced yet, in order and apart.
+    pending: Vec<Pending>,
+    /// Up to this position no cookie ends, with this quote and bracket around the header.
+    no_cookie_end: (u64, (u8, u8)),
     /// The text is the value of a member of this class, and nothing of it is decided yet.
     member: Option<(Class, bool)>,
-    /// Where the protected header of a JOSE object stands, and what the object is.
-    jose_object: Option<(u64, Kind)>,
+    /// Up to this position no member of a JOSE object begins.
+    no_object_until: u64,
+    /// Nothing but JOSE objects is looked for.
+    objects_only: bool,
     memo: Memo,
     /// What carries the credential of the last decision.
     carrier: Carrier,
@@ -107,9 +112,11 @@ impl Scan {
             cut: None,
             fold: None,
             cookies: None,
-            no_cookie_end: (0, 0),
+            pending: Vec::new(),
+            no_cookie_end: (0, (0, 0)),
             member: None,
-            jose_object: None,
+            no_object_until: 0,
+            objects_only: false,
             memo: Memo::default(),
             carrier: Carrier::None,
             ahead: Ahead::default(),
@@ -122,6 +129,11 @@ impl Scan {
     /// Where a text is scanned that comes out of a string.
     pub fn of_string() -> Self {
         Self { is_decoded: true, ..Self::new(0) }
+    }
+
+    /// Where only JOSE objects are looked for: their members prove each other, one by one they say nothing.
+    pub fn of_objects() -> Self {
+        Self { objects_only: true, ..Self::new(0) }
     }
 
     /// Where a whole text is scanned as one value.
@@ -255,7 +267,14 @@ impl Scan {
                 self.search = self.search.max(window.position(next));
                 true
             }
-            Ok(decision) => self.follow(shared, decision, window, out),
+            Ok(decision) => {
+                if let Decision::Spans(spans) = &decision {
+                    // One of them may begin here.
+                    let first = spans.first().map_or(next, |first| first.range.start.min(next));
+                    self.search = self.search.max(window.position(first));
+                }
+                self.follow(shared, decision, window, out)
+            }
             Err(More) => {
                 self.release(window, out, self.held_from(window, at));
                 self.search = self.search.max(window.position(at));
@@ -284,6 +303,7 @@ impl Scan {
                 self.floor = self.cursor;
                 self.rest = Some((grammar, kind));
             }
+            Decision::Spans(spans) => self.expect(window, spans),
             Decision::Folded { next_line, carry } => {
                 self.search = window.position(next_line);
                 self.fold = Some((self.search, carry));
@@ -314,7 +334,7 @@ impl Scan {
         cursor
     }
 
-    /// The next anchor, or the place of a line's or cookie's beginning if that comes first.
+    /// The next anchor, or the place of a line's, a cookie's or a known credential's beginning if that comes first.
     fn next_event(
         &mut self,
         shared: &Shared,
@@ -323,10 +343,7 @@ impl Scan {
     ) -> (Option<(Range<usize>, Anchor)>, Option<usize>) {
         let fold = self.fold.map(|(position, _)| window.index(position.max(self.search)));
         let cookie = self.next_cookie(window);
-        let event = match (fold, cookie) {
-            (Some(fold), Some(cookie)) => Some(fold.min(cookie)),
-            (fold, cookie) => fold.or(cookie),
-        };
+        let event = [fold, cookie, self.next_pending(window)].into_iter().flatten().min();
         // Beyond the event nothing is looked for: it would be looked for again.
         let len = window.bytes.len();
         let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));

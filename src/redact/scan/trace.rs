@@ -9,6 +9,7 @@ use crate::redact::header::{Text, begins_object, read_header};
 use crate::redact::names;
 use crate::redact::redaction::Shared;
 use crate::redact::scheme::Gap;
+use crate::redact::separator::BLANKS_MAX;
 use crate::redact::trace::{Clue, Rejection, Step, Verdict};
 use crate::redact::value::{Grammar, Sample, Trust};
 use std::ops::Range;
@@ -78,7 +79,9 @@ impl Scan {
             Anchor::Tail { .. } => Ok(Rejection::NoRest),
             Anchor::Compressed => Ok(Rejection::NoSession),
             Anchor::Authority { .. } => Ok(Rejection::NoPassword),
-            Anchor::Member => Ok(Rejection::NoJoseObject),
+            Anchor::User => Ok(Rejection::NoPassword),
+            Anchor::CookieJar => Ok(Rejection::OtherName),
+            Anchor::Member | Anchor::Signature { .. } => Ok(Rejection::NoJoseObject),
             Anchor::Paseto => Ok(Rejection::NoPaseto),
             Anchor::Scheme => {
                 if !matches!(cursor.before(1), [b'b' | b'B']) {
@@ -128,7 +131,7 @@ impl Scan {
     /// How long the name of the cookie at `at` is, and why its value is nothing.
     fn why_no_cookie(&self, shared: &Shared, window: Window<'_>, at: usize) -> Result<(usize, Rejection), More> {
         let mut cursor = self.at(window, at);
-        cursor.skip_blanks(context::BLANKS_MAX)?;
+        cursor.skip_blanks(BLANKS_MAX)?;
         let rest = cursor.rest();
         let len = rest.iter().take(names::NAME_LEN_MAX).take_while(|&&byte| byte > b' ' && byte != b'=').count();
         if !names::is_credential_cookie(&rest[..len]) {
@@ -150,6 +153,7 @@ fn verdict(window: Window<'_>, decision: &Decision) -> Option<Verdict> {
         Decision::Nothing => return None,
         Decision::Start { at, .. } => Verdict::Found(window.position(*at)),
         Decision::Replace { replaced, .. } => Verdict::Found(window.position(replaced.first()?.range.start)),
+        Decision::Spans(spans) => Verdict::Found(window.position(spans.first()?.range.start)),
         Decision::Marker { .. } => Verdict::Marker,
         Decision::Folded { .. } => Verdict::NextLine,
         Decision::Cookies { .. } => Verdict::Cookies,

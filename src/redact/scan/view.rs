@@ -81,7 +81,12 @@ impl Scan {
 
     /// Decides whether the value that begins at `at` is an encoded credential.
     pub(super) fn encoded_value(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
-        match shared.anchors.encoding(&self.at(window, at))? {
+        let cursor = self.at(window, at);
+        let encoding = match shared.anchors.encoding(&cursor)? {
+            None => text_encoding(&cursor)?,
+            encoding => encoding,
+        };
+        match encoding {
             Some(encoding) => self.look_into(shared, window, Stretch::at(at), encoding),
             None => Ok(Decision::Nothing),
         }
@@ -270,6 +275,27 @@ impl Scan {
         *self.explored.tail_slot(window.position(group)) = window.position(anchor + run);
         Ok(Decision::Nothing)
     }
+}
+
+/// The encoding in which a value begins with text, if it is one.
+fn text_encoding(at: &Cursor<'_>) -> Result<Option<Encoding>, More> {
+    const CHARACTERS: usize = 24;
+    let mut characters = [0; CHARACTERS];
+    for ahead in 0..CHARACTERS {
+        match at.peek_at(ahead)? {
+            Some(byte) if is_base64(byte) => characters[ahead] = byte,
+            _ => return Ok(None),
+        }
+        // Most values end here: no byte of text has its first bit set.
+        if ahead == 3 && !view::is_base64_of_text(&characters[..4]) && !view::is_hex_of_text(&characters[..4]) {
+            return Ok(None);
+        }
+    }
+    Ok(match () {
+        () if view::is_hex_of_text(&characters) => Some(Encoding::Hex),
+        () if view::is_base64_of_text(&characters) => Some(Encoding::Base64 { back: 0 }),
+        () => None,
+    })
 }
 
 /// Where an encoded stretch begins.
