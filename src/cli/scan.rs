@@ -88,11 +88,13 @@ impl<'a> Run<'a> {
     fn one(&mut self, name: &Name, input: &mut dyn Read) -> io::Result<()> {
         let Self { scanner, report, progress, .. } = self;
         progress.files.set(progress.files.get() + 1);
+        let shares_terminal = io::stdout().is_terminal();
         let scanned = scanner.scan(
             input,
             &mut |item| {
-                // Findings may go to the same terminal.
-                progress.clear();
+                if shares_terminal {
+                    progress.clear();
+                }
                 report.item(name, item)
             },
             &mut |len| progress.add(len),

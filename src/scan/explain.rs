@@ -190,14 +190,15 @@ const NAME_LEN_MAX: usize = 64;
 /// The name around an anchor, which ends before the credential.
 fn name(text: &[u8], step: &Step, end: u64) -> String {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
-    let (offset, end) = (step.offset as usize, (end as usize).min(text.len()));
+    // A credential may begin before what gave it away.
+    let (offset, end) = (step.offset as usize, end.max(step.offset) as usize);
     let before = text[..offset].iter().rev().take(NAME_LEN_MAX).take_while(|byte| is_name(byte)).count();
     let behind = text[offset..end].iter().take(NAME_LEN_MAX).take_while(|byte| is_name(byte)).count();
     printable(&text[offset - before..offset + behind])
 }
 
 fn cookie_name(text: &[u8], step: &Step, end: u64) -> String {
-    let member = text[step.offset as usize..(end as usize).min(text.len())].trim_ascii_start();
+    let member = text[step.offset as usize..end.max(step.offset) as usize].trim_ascii_start();
     let name = member.split(|&byte| byte == b'=').next().unwrap_or_default();
     printable(&name[..name.len().min(NAME_LEN_MAX)])
 }

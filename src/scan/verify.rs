@@ -210,7 +210,11 @@ fn after_names(text: &[u8], end: usize) -> Vec<(Range<usize>, &'static str)> {
 fn looks_random(token: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| token.iter().filter(|&byte| is(byte)).count();
     let is_long = token.len() >= TOKEN_LEN_MIN;
+    // Padding ends a token; elsewhere `=` stands between a field of the log and its value.
+    let padding = token.iter().position(|&byte| byte == b'=').unwrap_or(token.len());
+    let is_field = token[padding..].iter().any(|&byte| byte != b'=');
     is_long
+        && !is_field
         && count(u8::is_ascii_digit) >= 2
         && count(u8::is_ascii_alphabetic) >= 2
         && memmem::find(token, b"redacted-").is_none()

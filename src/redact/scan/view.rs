@@ -340,7 +340,7 @@ impl Stretch {
             Encoding::Hex => {
                 let run_start = view::run_start(at);
                 let run = at.before(anchor - run_start);
-                let whole = run.len() < STRETCH_BACK_MAX && run.len() % 2 == 0 && view::is_hex_of_text(run);
+                let whole = run.len() < STRETCH_BACK_MAX && run.len().is_multiple_of(2) && view::is_hex_of_text(run);
                 let start = if whole { run_start } else { anchor };
                 Self { anchor, start, from: start }
             }
