@@ -142,7 +142,7 @@ fn shown(output: &[u8]) -> String {
     let mut rest = output;
     while let Some(byte) = rest.first() {
         let (text, len) = match marker_kind(rest) {
-            Some((kind, len)) => (format!("‹{kind}›").into_bytes(), len),
+            Some((kind, len)) => ([&"‹".as_bytes(), kind, "›".as_bytes()].concat(), len),
             None => (vec![*byte], 1),
         };
         shown.extend(text);
