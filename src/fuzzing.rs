@@ -1,8 +1,15 @@
 //! What holds for every input: the bodies of the fuzz targets. Tests run them over the corpus and the samples.
 
+mod decoder;
+mod encodings;
+mod entropy;
+mod oracle;
+
 use crate::codec::{Codec, Decoding, Framing, RecordStream};
 use crate::redact::{CleanBlock, Finding, KeyRing, Options, Redaction, Redactor};
 use crate::rule_file::{self, OnUnsupported};
+use encodings::{ENCODINGS, Encoding, Marked};
+use entropy::Entropy;
 use serde::de::IgnoredAny;
 use std::sync::LazyLock;
 
@@ -79,6 +86,66 @@ pub fn rules(data: &[u8]) {
     assert_same("JSON in pieces", &json_lines(&redaction, text, input.pieces(), 1 << 20), &json);
     assert_json_stays(text, &whole.clean);
     assert_json_stays(text, &json);
+}
+
+/// A line with fresh credentials: the engine finds what a naive reading of the grammar finds, however the line is cut.
+pub fn oracle(data: &[u8]) {
+    let choices = &mut Entropy::new(data);
+    let line = oracle::line(choices).into_bytes();
+    let mut redactor = Redactor::new(&REDACTION);
+    let (mut clean, mut found) = (CleanBlock::new(), Vec::new());
+    for piece in choices.cut(&line) {
+        redactor.push(piece, &mut clean);
+        found.extend_from_slice(redactor.findings());
+    }
+    redactor.end_record(&mut clean);
+    found.extend_from_slice(redactor.findings());
+    let found: Vec<_> =
+        found.iter().map(|finding| finding.offset as usize..(finding.offset + finding.len) as usize).collect();
+    assert_eq!(found, oracle::spans(&line), "{}", line.escape_ascii());
+}
+
+/// What a token in encodings may stand in.
+const SURROUNDINGS: &[(&str, &str)] = &[
+    ("", ""),
+    ("", "\n"),
+    ("got: ", " from ada"),
+    ("t=", "&n=1"),
+    ("{\"t\":\"", "\",\"n\":1}"),
+    ("<t>", "</t>"),
+    ("(", ")"),
+    ("['", "']"),
+    ("\u{1b}[32m", "\u{1b}[0m"),
+    ("é", "é"),
+];
+
+/// A fresh token in up to three encodings: nothing of it survives in any decoding of the output, and its digest is that of
+/// the bare token.
+pub fn views(data: &[u8]) {
+    let choices = &mut Entropy::new(data);
+    let token = oracle::jose(choices);
+    let mut text = Marked { span: 0..token.len(), bytes: token.clone().into_bytes() };
+    let mut below: Option<Encoding> = None;
+    let mut names = Vec::new();
+    for _ in 0..choices.below(4) {
+        let (name, encoding) = ENCODINGS[choices.below(ENCODINGS.len())];
+        // A real line end cuts a token in several, and lines are not ended within an encoded character.
+        let fits = !encoding.is_of_lines() && (!encoding.is_wrapping() || below.is_none_or(Encoding::is_blob));
+        if fits {
+            text = encoding.encode(&text);
+            below = Some(encoding);
+            names.push(name);
+        }
+    }
+    let (before, after) = SURROUNDINGS[choices.below(SURROUNDINGS.len())];
+    let line = [before.as_bytes(), &text.bytes, after.as_bytes()].concat();
+    let redacted = Redactor::new(&REDACTION).redact(&line);
+    let secrets: Vec<Vec<u8>> = token.split('.').skip(1).map(|part| part.as_bytes().to_vec()).collect();
+    let piece = decoder::surviving_piece(&redacted.clean, &secrets);
+    assert!(piece.is_none(), "{names:?} {}\n  left {}", line.escape_ascii(), redacted.clean.escape_ascii());
+    let expected = REDACTION.fingerprints(token.as_bytes());
+    let found: Vec<_> = redacted.findings.iter().map(|finding| finding.fingerprint.clone()).collect();
+    assert_eq!(found, expected, "{names:?} {}", line.escape_ascii());
 }
 
 fn assert_json_stays(before: &[u8], after: &[u8]) {
@@ -298,5 +365,30 @@ mod tests {
                 json(&with_cuts(cuts, format!("{record}\n{nested}\n{text}").as_bytes()));
             }
         }
+    }
+
+    /// Inputs for targets that take choices. `BEARTRAP_SEED` and `BEARTRAP_CASES` ask for others, and for more.
+    fn choices() -> impl Iterator<Item = [u8; 16]> {
+        let number = |variable: &str| std::env::var(variable).ok().and_then(|value| value.parse::<u64>().ok());
+        let seed = number("BEARTRAP_SEED").unwrap_or(20_240_101);
+        let cases = number("BEARTRAP_CASES").unwrap_or(3_000);
+        println!("BEARTRAP_SEED={seed} BEARTRAP_CASES={cases}");
+        (0..cases).map(move |case| {
+            let noise = Entropy::new(&[seed.to_le_bytes(), case.to_le_bytes()].concat()).noise(16);
+            noise.try_into().unwrap()
+        })
+    }
+
+    #[test]
+    fn the_engine_finds_what_a_naive_reading_of_the_grammar_finds() {
+        let spans: usize =
+            choices().map(|data| oracle::spans(oracle::line(&mut Entropy::new(&data)).as_bytes()).len()).sum();
+        assert!(spans > choices().count(), "the lines hold too little");
+        choices().for_each(|data| oracle(&data));
+    }
+
+    #[test]
+    fn tokens_are_seen_through_encodings() {
+        choices().for_each(|data| views(&data));
     }
 }

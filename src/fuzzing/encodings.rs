@@ -99,11 +99,6 @@ pub const ENCODINGS: &[(&str, Encoding)] = &[
 ];
 
 impl Encoding {
-    /// What it encodes character by character, so that a span of characters stays one.
-    pub fn is_by_character(self) -> bool {
-        matches!(self, Self::Percent { .. } | Self::Json { .. } | Self::Html(_))
-    }
-
     /// It puts line ends into the text.
     pub fn is_wrapping(self) -> bool {
         matches!(self, Self::Wrapped { .. } | Self::QuotedPrintable { .. })

@@ -82,9 +82,9 @@ const NOT_COVERED: &[(&str, Condition)] = &[
     }),
     ("a line that ends within an encoded character leaves none", |recipe| {
         let all = recipe.all();
-        all.iter().enumerate().any(|(at, encoding)| {
-            encoding.is_wrapping() && all[..at].iter().any(|below| below.is_by_character() || below.is_wrapping())
-        })
+        all.iter()
+            .enumerate()
+            .any(|(at, encoding)| encoding.is_wrapping() && all[..at].iter().any(|below| !below.is_blob()))
     }),
     ("line ends that end a record end what is encoded around them", |recipe| {
         let all = recipe.all();

@@ -142,7 +142,7 @@ fn shown(output: &[u8]) -> String {
     let mut rest = output;
     while let Some(byte) = rest.first() {
         let (text, len) = match marker_kind(rest) {
-            Some((kind, len)) => ([&"‹".as_bytes(), kind, "›".as_bytes()].concat(), len),
+            Some((kind, len)) => (format!("‹{}›", kind.escape_ascii()).into_bytes(), len),
             None => (vec![*byte], 1),
         };
         shown.extend(text);
