@@ -139,7 +139,7 @@ const RARE: [(&[u8], Anchor); 70] = [
     (b":\\/\\/", Anchor::Authority { encoded: false }),
     (b"%2F%2F", Anchor::Authority { encoded: true }),
     (b"%2f%2f", Anchor::Authority { encoded: true }),
-    (b" -u ", Anchor::User),
+    (b"-u ", Anchor::User),
     (b"\"-u\"", Anchor::User),
     (b"'-u'", Anchor::User),
     (b"-user", Anchor::User),

@@ -187,7 +187,10 @@ impl Scan {
                 self.carrier = Carrier::Authorization;
                 context::after_name(&end, &shared.extra_names)?
             }
-            Anchor::Authority { encoded } => spans(userinfo::read(&cursor.advanced(range.len()), encoded)?),
+            Anchor::Authority { encoded } => {
+                let found = userinfo::read(&cursor.advanced(range.len()), encoded)?;
+                spans(self.not_replaced(shared, window, found)?)
+            }
             Anchor::Signature { len } => {
                 let end = cursor.advanced(len);
                 match self.serialized(shared, window, &end)? {
@@ -209,12 +212,26 @@ impl Scan {
                     None => Decision::Nothing,
                 });
             }
-            Anchor::User => spans(userinfo::option(&cursor.advanced(range.len()))?),
+            Anchor::User => {
+                let found = userinfo::option(&cursor.advanced(range.len()))?;
+                spans(self.not_replaced(shared, window, found)?)
+            }
             Anchor::CookieJar => spans(cookie_jar::columns(&cursor.advanced(2))?),
             Anchor::Cookie => self.after_cookie(shared, &cursor.advanced(range.len()))?,
             Anchor::Name => self.after_name(shared, &cursor, range.len())?,
         };
         self.lead(shared, window, lead)
+    }
+
+    /// The spans that do not begin with a marker: where one stands, all that there was is replaced.
+    fn not_replaced(&self, shared: &Shared, window: Window<'_>, spans: Vec<Span>) -> Result<Vec<Span>, More> {
+        let mut others = Vec::new();
+        for span in spans {
+            if marker_len(&self.at(window, span.range.start), &shared.template)?.is_none() {
+                others.push(span);
+            }
+        }
+        Ok(others)
     }
 
     /// Decides at base64 of an object: a token, a session, or a text that holds a credential.
