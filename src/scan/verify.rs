@@ -193,7 +193,8 @@ fn after_names(text: &[u8], end: usize) -> Vec<(Range<usize>, &'static str)> {
             if !name.ends_with(b"=") {
                 let blanks = run_len(&text[start..], |byte| matches!(byte, b' ' | b'\t' | b'+'));
                 let encoded = text[start..].starts_with(b"%20");
-                if !matches!(at.checked_sub(1).map(|at| text[at]), Some(b'b' | b'B')) || blanks == 0 && !encoded {
+                let before = text[..at].strip_suffix(b"b").or(text[..at].strip_suffix(b"B"));
+                if before.is_none_or(names_a_type) || blanks == 0 && !encoded {
                     continue;
                 }
                 start += if encoded { 3 } else { blanks };
@@ -205,6 +206,13 @@ fn after_names(text: &[u8], end: usize) -> Vec<(Range<usize>, &'static str)> {
         }
     }
     found
+}
+
+/// `token_type=`, `"tokenType": "`: the word is the value of a field, and what follows is another one.
+fn names_a_type(before: &[u8]) -> bool {
+    const BETWEEN_LEN_MAX: usize = 8;
+    let between = before.iter().rev().take(BETWEEN_LEN_MAX).take_while(|&&byte| b"\\\"'=: ".contains(&byte)).count();
+    between > 0 && before[..before.len() - between].ends_with(b"ype")
 }
 
 fn looks_random(token: &[u8]) -> bool {
@@ -269,6 +277,7 @@ mod tests {
     fn what_is_clean_is_clean() {
         for text in [
             "the bearer of this letter, Bearer authentication",
+            "token_type=Bearer 4bf92f3577b34da6a3ce929d0e0e4736",
             "WWW-Authenticate: Bearer realm=\"a1b2c3d4e5f6a7b8\"",
             "eyJhbGciOiJIUzI1NiJ9 eyJhIjoxfQ.eyJiIjoyfQ",
             "access_token=, access_token=null, access_token=${ACCESS_TOKEN_2024_01}",
