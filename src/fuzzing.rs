@@ -144,7 +144,7 @@ pub fn views(data: &[u8]) {
     let piece = decoder::surviving_piece(&redacted.clean, &secrets);
     assert!(piece.is_none(), "{names:?} {}\n  left {}", line.escape_ascii(), redacted.clean.escape_ascii());
     let expected = REDACTION.fingerprints(token.as_bytes());
-    let found: Vec<_> = redacted.findings.iter().map(|finding| finding.fingerprint.clone()).collect();
+    let found: Vec<_> = redacted.findings.iter().map(|finding| finding.fingerprint).collect();
     assert_eq!(found, expected, "{names:?} {}", line.escape_ascii());
 }
 

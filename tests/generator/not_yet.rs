@@ -1,9 +1,10 @@
-//! What a row promises and the engine does not do yet. It must be empty in the end.
+//! What a row promises and the engine does not do: known gaps, which docs/forms.md names too. An entry that no case confirms
+//! fails the run, so that the list gets shorter with the engine's progress.
 
 use crate::case::Recipe;
-use crate::check::Check;
+use crate::check::Check::{self, Codec, Digest, Leak, Span};
 
-/// A combination that breaks a promise. What is empty stands for all.
+/// Cases that break a promise. What is empty stands for all.
 pub struct NotYet {
     /// How the form's name begins.
     pub form: &'static str,
@@ -11,6 +12,8 @@ pub struct NotYet {
     pub carrier: &'static str,
     /// How the name of one of the encodings begins.
     pub encoding: &'static str,
+    /// Only where encodings lie in each other.
+    pub stacked: bool,
     /// The promises that may be broken.
     pub checks: &'static [Check],
 }
@@ -20,7 +23,26 @@ impl NotYet {
         recipe.form.name.starts_with(self.form)
             && recipe.carrier.name.starts_with(self.carrier)
             && (self.encoding.is_empty() || recipe.encodings().any(|(name, _)| name.starts_with(self.encoding)))
+            && (!self.stacked || recipe.encodings().count() > 1)
     }
 }
 
-pub const NOT_YET: &[NotYet] = &[];
+const ANY: NotYet = NotYet { form: "", carrier: "", encoding: "", stacked: false, checks: &[] };
+
+pub const NOT_YET: &[NotYet] = &[
+    // Encodings in each other: the inner one must give itself away by a fragment of its own.
+    NotYet { encoding: "C", stacked: true, checks: &[Leak, Span, Digest, Codec], ..ANY },
+    // Wrapped: a line break is only seen at 64 or 76 characters of a JOSE token; over real lines each line is decided by itself.
+    NotYet { encoding: "C5", checks: &[Leak, Span, Digest, Codec], ..ANY },
+    // Tokens that are no JOSE have no fragment in every encoding, opaque ones none at all.
+    NotYet { form: "A12", encoding: "C", checks: &[Leak, Span, Digest, Codec], ..ANY },
+    NotYet { form: "A15", encoding: "C", checks: &[Leak, Span, Digest, Codec], ..ANY },
+    NotYet { form: "B", encoding: "C", checks: &[Leak, Span, Digest, Codec], ..ANY },
+    // A blob's neighbours can belong to it as far as its alphabet goes.
+    NotYet { form: "A", encoding: "C", checks: &[Span, Digest], ..ANY },
+    // A cut token takes what of its alphabet stands behind it, the slash of a path for example.
+    NotYet { form: "A8", checks: &[Span], ..ANY },
+    // A colon or slash in a URL's user part ends it.
+    NotYet { form: "A15", carrier: "B13", checks: &[Span, Digest], ..ANY },
+    NotYet { form: "B", carrier: "B13", checks: &[Leak, Span, Digest, Codec], ..ANY },
+];
