@@ -1,4 +1,4 @@
-//! The user's page of forms, docs/forms.md, says what the engine does: every example in it is run.
+//! The user's page of forms, docs/coverage.md, says what the engine does: every example in it is run.
 
 mod support;
 
@@ -14,8 +14,8 @@ const JWE: &str = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..VRbN8vi4ZXZmvvIV.uSg
 
 #[test]
 fn every_example_does_what_the_page_says() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/forms.md");
-    let page = std::fs::read_to_string(path).expect("docs/forms.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/coverage.md");
+    let page = std::fs::read_to_string(path).expect("docs/coverage.md");
     let examples = examples(&page);
     assert!(examples.iter().filter(|example| example.contains('«')).count() > 25, "the page lost its examples");
     assert!(examples.iter().filter(|example| !example.contains('«')).count() > 15, "the page lost what stays");
@@ -34,8 +34,8 @@ fn every_example_does_what_the_page_says() {
 
 #[test]
 fn the_lines_of_a_container_runtime_are_joined() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/forms.md");
-    let page = std::fs::read_to_string(path).expect("docs/forms.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/coverage.md");
+    let page = std::fs::read_to_string(path).expect("docs/coverage.md");
     let block = page.split_once("```cri\n").expect("an example").1.split_once("```").expect("its end").0;
     let (input, secrets) = input(block);
     let redaction = support::redaction();

@@ -179,7 +179,7 @@ pub(super) enum Subcommands {
     #[command(
         long_about = "Say what is found in lines from standard input, why, and what was considered and rejected.\n\n\
         Credentials are never printed, only where they stand: LINE:COLUMN-COLUMN, counted from 1, in bytes, the last one \
-        included. What was rejected is named by the few letters that drew attention. Rows are those of docs/forms.md. \
+        included. What was rejected is named by the few letters that drew attention. Rows are those of docs/coverage.md. \
         The input may have 16 MiB."
     )]
     Explain(ExplainArgs),

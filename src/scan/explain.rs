@@ -114,7 +114,7 @@ fn is_decoding(clue: Clue) -> bool {
     matches!(clue, Clue::Object | Clue::Base64 | Clue::Hex | Clue::Escaped | Clue::Utf16)
 }
 
-/// Why it is a credential, and by which rows of `docs/forms.md`.
+/// Why it is a credential, and by which rows of `docs/coverage.md`.
 fn why(text: &[u8], finding: &Finding, step: Option<&Step>) -> (String, &'static str) {
     let value = slice(text, finding.offset, finding.len);
     let token = jose(value, finding);

@@ -1,4 +1,4 @@
-//! What a row promises and the engine does not do: known gaps, which docs/forms.md names too. An entry that no case confirms
+//! What a row promises and the engine does not do: known gaps, which docs/coverage.md names too. An entry that no case confirms
 //! fails the run, so that the list gets shorter with the engine's progress.
 
 use crate::case::Recipe;
