@@ -82,6 +82,12 @@ fn after_parameter(
         return Ok(Lead::Nothing);
     }
     let trust = match class {
+        // HTML's element of that name is none, nor is what reStructuredText marks with it.
+        Class::Code if separator.operator == Operator::Tag => match name_end.before(4) {
+            b"code" => return Ok(Lead::Nothing),
+            _ => Trust::Code,
+        },
+        Class::Code if separator.value_quote.is_some_and(|quote| quote.byte == b'`') => return Ok(Lead::Nothing),
         Class::Code if separator.operator == Operator::Equals || quoted => Trust::Code,
         Class::Code => return Ok(Lead::Nothing),
         Class::Token => Trust::Random,

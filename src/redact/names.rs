@@ -11,7 +11,7 @@ pub(super) enum Class {
     Credential,
     /// `token`: a credential unless the value is a word or a number.
     Token,
-    /// `code`: an authorization code (RFC 6749 §4.1.2), more often a status.
+    /// `code`: an authorization code (RFC 6749 §4.1.2), more often a status. `assertion` (RFC 7521 §4.1), more often a test's.
     Code,
     /// `Cookie` and `Set-Cookie` (RFC 6265).
     Cookie,
@@ -46,9 +46,10 @@ const TOKENS: [&[u8]; 21] = [
 ];
 
 /// Other names that always carry a credential.
-const CREDENTIALS: [&[u8]; 10] = [
+const CREDENTIALS: [&[u8]; 11] = [
     b"jwt",
-    b"assertion",
+    b"clientassertion",
+    b"samlassertion",
     b"bearer",
     b"apikey",
     b"idtokenhint",
@@ -92,6 +93,10 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     let mut known = CREDENTIALS.iter().copied().chain(extra.iter().map(Vec::as_slice));
     if known.any(|name| ends_with_word(text, name, Boundary::Word)) {
         return Some(Class::Credential);
+    }
+    // Alone it is a word of test runners too.
+    if ends_with_word(text, b"assertion", Boundary::Word) {
+        return Some(Class::Code);
     }
     let codes: [&[u8]; 4] = [b"code", b"authcode", b"authorizationcode", b"devicecode"];
     if codes.iter().any(|name| ends_with_word(text, name, Boundary::Whole)) {
