@@ -85,7 +85,7 @@ const ANCHORS: [(&[u8], Anchor); 37] = [
 
 /// What credentials in encodings and in rarer forms hold. They are searched for in a pass of their own: one search for all
 /// would be slower than two.
-const RARE: [(&[u8], Anchor); 70] = [
+const RARE: [(&[u8], Anchor); 71] = [
     // base64 of `eyJ`, `ewo`, `ew0`, `ewk`, `earer`, `EARER` and `oken`, at each of the three places in a group.
     (b"ZXdv", Anchor::Encoded(Encoding::Base64 { back: 0 })),
     (b"ZXcw", Anchor::Encoded(Encoding::Base64 { back: 0 })),
@@ -148,6 +148,7 @@ const RARE: [(&[u8], Anchor); 70] = [
     (b"sig%3D", Anchor::Signature { len: 3 }),
     (b"payload", Anchor::Member),
     (b"iphertext", Anchor::Member),
+    (b"ncrypted_key", Anchor::Member),
     (b".public.", Anchor::Paseto),
     (b".local.", Anchor::Paseto),
     (b".secret.", Anchor::Paseto),
@@ -162,7 +163,7 @@ const RARE: [(&[u8], Anchor); 70] = [
     (b"eJy", Anchor::Compressed),
     (b"eJz", Anchor::Compressed),
 ];
-const RARE_LEN_MAX: usize = 9;
+const RARE_LEN_MAX: usize = 12;
 
 /// Finds anchors, leftmost first.
 #[derive(Debug)]
@@ -301,19 +302,8 @@ impl Anchors {
     /// How many of the last bytes could be the beginning of an anchor that goes on in the bytes to come.
     pub fn partial_len(&self, bytes: &[u8]) -> usize {
         let literals = ANCHORS.iter().chain(&RARE).map(|(literal, _)| *literal);
-        let len = literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0);
-        len.max(partial_paseto_len(bytes))
+        literals.map(|literal| partial_len(bytes, literal)).max().unwrap_or(0)
     }
-}
-
-/// The same of a token's version and what follows it.
-fn partial_paseto_len(bytes: &[u8]) -> usize {
-    if matches!(bytes, [.., b'v' | b'k']) {
-        return 1;
-    }
-    let purposes = ANCHORS.iter().filter(|(_, anchor)| *anchor == Anchor::Paseto);
-    let purpose = purposes.map(|(literal, _)| partial_len(bytes, literal)).max().unwrap_or(0);
-    if paseto::ends_with_version(&bytes[..bytes.len() - purpose]) { purpose + 2 } else { 0 }
 }
 
 fn partial_len(bytes: &[u8], literal: &[u8]) -> usize {

@@ -6,7 +6,7 @@ use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
 use super::scan::Carry;
 use super::scheme::{Gap, Scheme};
 use super::separator::{BLANKS_MAX, Operator, Separator, opens_tag, quote};
-use super::value::{Grammar, Quote, Trust, is_stand_in, quoted_unit};
+use super::value::{Grammar, Quote, Trust};
 use super::{next_line, option, params};
 use std::ops::Range;
 
@@ -117,17 +117,12 @@ fn after_parameter(
             requote: separator.key_quote,
         }));
     }
-    if separator.bracket
-        && separator.key_quote.is_some()
-        && let Some(quote) = separator.value_quote.filter(|_| trust == Trust::Named)
-        && let Some(spans) = elements(&cursor, quote)?
-    {
-        return Ok(Lead::Spans(spans));
-    }
     if let Some(scheme) = Scheme::read(&mut cursor)? {
         return scheme.lead(cursor, trust);
     }
+    let in_array = separator.bracket && separator.key_quote.is_some() && trust == Trust::Named;
     let grammar = match separator.value_quote {
+        Some(quote) if in_array => Grammar::Element(quote),
         Some(quote) => Grammar::Quoted(quote),
         None if separator.operator == Operator::Equals || is_header_name(name_end) => Grammar::Param,
         None => Grammar::Token,
@@ -142,38 +137,23 @@ pub(super) fn is_header_name(name_end: &Cursor<'_>) -> bool {
     before[start..].len() > 2 && before[start..start + 2].eq_ignore_ascii_case(b"x-")
 }
 
-/// The strings of an array, if it has several: `"access_token":["…","…"]`.
-fn elements(first: &Cursor<'_>, open: Quote) -> Result<Option<Vec<Span>>, More> {
-    const ARRAY_LEN_MAX: usize = 8 << 10;
-    let mut cursor = *first;
-    let mut spans = Vec::new();
-    while cursor.at - first.at < ARRAY_LEN_MAX {
-        let mut start = cursor;
-        if !matches!(Scheme::read(&mut start)?, Some(Scheme { gap: Gap::Blank, .. })) {
-            start = cursor;
-        }
-        while let Some(unit) = quoted_unit(&start, open)?
-            && start.at - first.at < ARRAY_LEN_MAX
-        {
-            start.at += unit.len;
-        }
-        let text = &first.rest()[cursor.at - first.at..start.at - first.at];
-        if !text.is_empty() && !is_stand_in(text) {
-            spans.push(Span { range: cursor.at..start.at, kind: Kind::Token });
-        }
-        cursor = start;
-        quote(&mut cursor)?;
-        cursor.skip_blanks(BLANKS_MAX)?;
-        if cursor.peek()? != Some(b',') {
-            break;
-        }
-        cursor.at += 1;
-        cursor.skip_blanks(BLANKS_MAX)?;
-        if quote(&mut cursor)? != Some(open) {
-            break;
-        }
+/// The next string of an array whose strings are credentials: `"access_token":["…","…"]`.
+pub(super) fn next_element(value_end: &Cursor<'_>, grammar: Grammar) -> Result<Option<Place>, More> {
+    let Grammar::Element(open) = grammar else { return Ok(None) };
+    let mut cursor = *value_end;
+    if quote(&mut cursor)? != Some(open) {
+        return Ok(None);
     }
-    Ok((spans.len() > 1).then_some(spans))
+    cursor.skip_blanks(BLANKS_MAX)?;
+    if cursor.peek()? != Some(b',') {
+        return Ok(None);
+    }
+    cursor.at += 1;
+    cursor.skip_blanks(BLANKS_MAX)?;
+    if quote(&mut cursor)? != Some(open) {
+        return Ok(None);
+    }
+    Ok(Some(Place { at: cursor.at, grammar, trust: Trust::Named, kind: Kind::Token, requote: None }))
 }
 
 /// `token_type=Bearer`: what is behind it is another field.

@@ -15,7 +15,7 @@ const NAME_LEN_MAX: usize = 48;
 
 /// Schemes with parameters, or with a credential of their own form, in lower case. Behind other words a value must prove
 /// itself.
-const SCHEMES: [&[u8]; 22] = [
+const SCHEMES: [&[u8]; 23] = [
     b"digest",
     b"oauth",
     b"hawk",
@@ -38,6 +38,7 @@ const SCHEMES: [&[u8]; 22] = [
     b"mutual",
     b"key",
     b"snowflake",
+    b"googlelogin",
 ];
 
 /// Parameters that are the proof.
@@ -147,7 +148,7 @@ fn scheme_len(at: &Cursor<'_>) -> Result<usize, More> {
 
 fn is_known(scheme: &[u8]) -> bool {
     // `AWS4-HMAC-SHA256`, `HMAC-SHA256`, `SCRAM-SHA-256`
-    const BEGINNINGS: [&[u8]; 3] = [b"aws4-", b"hmac-", b"scram-"];
+    const BEGINNINGS: [&[u8]; 4] = [b"aws4-", b"goog4-", b"hmac-", b"scram-"];
     SCHEMES.iter().any(|name| scheme.eq_ignore_ascii_case(name))
         || BEGINNINGS
             .iter()

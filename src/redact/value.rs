@@ -44,6 +44,8 @@ pub(super) enum Grammar {
     Cookie,
     /// A string up to its closing quote, or to the end of its line if it has none.
     Quoted(Quote),
+    /// The same in an array, where the next string is another one.
+    Element(Quote),
     /// A JSON number (RFC 8259 §6).
     Number,
     /// All that there is.
@@ -106,8 +108,8 @@ impl Grammar {
                 b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => Role::In,
                 _ => Role::Out,
             },
-            Grammar::Quoted(_) if byte == b'\n' && unit.len == 1 => Role::Out,
-            Grammar::Quoted(_) => Role::In,
+            Grammar::Quoted(_) | Grammar::Element(_) if byte == b'\n' && unit.len == 1 => Role::Out,
+            Grammar::Quoted(_) | Grammar::Element(_) => Role::In,
             Grammar::Cookie if unit.len > 1 => Role::In,
             Grammar::Cookie => match byte {
                 b'"' | b'\'' | b',' | b';' | b'\\' | b'<' | b'>' | b']' | b'}' | b')' => Role::Out,
@@ -132,7 +134,7 @@ impl Grammar {
 
     /// The next character if it is part of the value. `digits` tells that only digits came so far.
     fn next(self, at: &Cursor<'_>, digits: bool) -> Result<Option<Unit>, More> {
-        if let Grammar::Quoted(quote) = self {
+        if let Grammar::Quoted(quote) | Grammar::Element(quote) = self {
             return quoted_unit(at, quote);
         }
         let Some(unit) = at.unit()? else { return Ok(None) };
@@ -143,6 +145,18 @@ impl Grammar {
             Role::Joint => (unit.byte == b':' || digits) && is_key(&at.advanced(unit.len))?,
         };
         Ok(belongs.then_some(unit))
+    }
+
+    /// The end of a value that is no credential; if it is long, somewhere in it.
+    pub fn skip<'a>(self, at: &Cursor<'a>) -> Result<Cursor<'a>, More> {
+        const LEN_MAX: usize = 4096;
+        let mut cursor = *at;
+        while cursor.at - at.at < LEN_MAX
+            && let Some(unit) = self.next(&cursor, false)?
+        {
+            cursor.at += unit.len;
+        }
+        Ok(cursor)
     }
 
     fn goes_on(self, at: &Cursor<'_>) -> Result<bool, More> {
@@ -179,7 +193,7 @@ fn is_key(at: &Cursor<'_>) -> Result<bool, More> {
 }
 
 /// The next character of a quoted string; a quote with more backslashes than the opening one is part of it.
-pub(super) fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
+fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
     let backslashes = at.backslashes()?;
     match at.peek_at(backslashes)? {
         Some(byte) if byte == quote.byte && backslashes <= quote.backslashes => return Ok(None),
@@ -295,7 +309,7 @@ impl Sample {
         if text.is_empty() {
             return Rejection::Empty;
         }
-        if self.whole && (is_placeholder(text) || is_template(text)) {
+        if self.whole && is_stand_in(text) {
             return Rejection::Placeholder;
         }
         if self.at_marker {
@@ -347,7 +361,7 @@ fn is_error_code(text: &[u8]) -> bool {
 }
 
 /// `<token>`, `$TOKEN`, `${…}`, `{{ … }}`, `[REDACTED]`: what stands for a value in templates.
-pub(super) fn is_template(text: &[u8]) -> bool {
+fn is_template(text: &[u8]) -> bool {
     match text {
         // The closing one may not belong to the value's grammar.
         [b'<' | b'[' | b'{', inner @ ..] => {

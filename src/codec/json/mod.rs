@@ -103,7 +103,8 @@ fn find(
 ) -> bool {
     walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
-    if is_json {
+    // Lines of pretty-printed JSON may be JSON by themselves: `"…"` behind a line that ends in `"access_token": [`.
+    if is_json && before == Carry::None {
         // A rule may want a member's name and its value; a string or number alone has neither.
         let has_members = matches!(text.trim_ascii_start(), [b'{' | b'[', ..]);
         if has_members {

@@ -30,7 +30,7 @@ pub(in crate::redact) fn from_name(name_end: &Cursor<'_>) -> Result<Reading, Mor
     let mut cursor = *name_end;
     let Some(open) = quote(&mut cursor)? else { return nothing };
     let before = name_end.before(16);
-    let len = before.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count();
+    let len = before.iter().rev().take_while(|&&byte| byte.is_ascii_lowercase() || byte == b'_').count();
     let name = &before[before.len() - len..];
     let mut object = Object::new(cursor, open);
     object.skip_blanks()?;
@@ -57,8 +57,8 @@ pub(in crate::redact) fn from_name(name_end: &Cursor<'_>) -> Result<Reading, Mor
         return nothing;
     }
     object.secrets.push(value);
-    // Only a signature stands in an object of its own beside the payload's.
-    object.closed_max = if name == b"signature" { CLOSED_MAX } else { 0 };
+    // Signatures and keys of several recipients stand in objects of their own.
+    object.closed_max = if matches!(name, b"signature" | b"encrypted_key") { CLOSED_MAX } else { 0 };
     object.read(name_end.at)
 }
 

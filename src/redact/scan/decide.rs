@@ -143,6 +143,8 @@ impl Scan {
         self.carrier = match anchor {
             _ if self.cookies.is_some() => Carrier::Cookie,
             Anchor::Authority { .. } => Carrier::Userinfo,
+            Anchor::User => Carrier::Option,
+            Anchor::Cookie | Anchor::CookieJar => Carrier::Cookie,
             Anchor::Member | Anchor::Signature { .. } => Carrier::Member,
             Anchor::Jose | Anchor::Compressed | Anchor::Encoded(_) => Carrier::before(&cursor),
             _ => Carrier::None,
@@ -395,6 +397,14 @@ impl Scan {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
         }
         if Sample::read(&cursor, grammar, &shared.template)?.is_empty() {
+            let mut end = cursor;
+            while let Some(place) = context::next_element(&end, grammar)? {
+                match self.decide(shared, window, place)? {
+                    // A placeholder among credentials: the next one may be one.
+                    Decision::Nothing => end = grammar.skip(&self.at(window, place.at))?,
+                    decision => return Ok(decision),
+                }
+            }
             return match context::next_scheme(&cursor, grammar)? {
                 Some(place) => self.decide(shared, window, place),
                 None => Ok(Decision::Nothing),

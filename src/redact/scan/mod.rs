@@ -231,8 +231,9 @@ impl Scan {
         let from = window.index(self.search);
         let (anchor, event) = self.next_event(shared, window, from);
         if let Some(at) = event {
+            let known = self.next_pending(window) == Some(at);
             let decision = self.event(shared, window, at);
-            if out.trace.is_some() {
+            if out.trace.is_some() && !known {
                 self.note_event(shared, window, at, &decision, out);
             }
             return self.settle(shared, decision, window, out, at, at);

@@ -3,6 +3,7 @@
 use super::decide::Decision;
 use super::view::Replaced;
 use super::{Scan, Window};
+use crate::redact::carrier::Carrier;
 use crate::redact::context::Span;
 use crate::redact::cursor::More;
 use crate::redact::finding::Kind;
@@ -16,6 +17,7 @@ pub(super) struct Pending {
     start: u64,
     end: u64,
     kind: Kind,
+    carrier: Carrier,
 }
 
 impl Scan {
@@ -24,7 +26,7 @@ impl Scan {
         for Span { range, kind } in spans {
             let (start, end) = (window.position(range.start), window.position(range.end));
             if !self.pending.iter().any(|other| start < other.end && other.start < end) {
-                self.pending.push(Pending { start, end, kind });
+                self.pending.push(Pending { start, end, kind, carrier: self.carrier });
             }
         }
         self.pending.sort_by_key(|pending| pending.start);
@@ -41,13 +43,14 @@ impl Scan {
 
     /// Replaces the first of them, less a marker at its start.
     pub(super) fn pending(&mut self, shared: &Shared, window: Window<'_>, start: usize) -> Result<Decision, More> {
-        let Some(&Pending { end, kind, .. }) = self.pending.first() else { return Ok(Decision::Nothing) };
+        let Some(&Pending { end, kind, carrier, .. }) = self.pending.first() else { return Ok(Decision::Nothing) };
         let cursor = self.at(window, start);
         if let Some(len) = marker_len(&cursor, &shared.template)? {
             self.pending[0].start = window.position(start + len);
             self.search = self.pending[0].start;
             return Ok(Decision::Nothing);
         }
+        self.carrier = carrier;
         let end = window.index(end);
         let replaced = match self.token(shared, window, start..end)? {
             Some(replaced) => replaced,

@@ -31,7 +31,12 @@ impl Scan {
             None => Verdict::Rejected(self.why_not(shared, window, &range, anchor).unwrap_or(Rejection::WeakContext)),
         };
         let (offset, len) = (window.position(range.start), range.len() as u64);
-        out.trace.get_or_insert_default().push(Step { offset, len, clue: anchor.into(), verdict });
+        let trace = out.trace.get_or_insert_default();
+        trace.push(Step { offset, len, clue: anchor.into(), verdict });
+        if let Decision::Spans(spans) = decision {
+            let others = spans.iter().skip(1).map(|span| Verdict::Found(window.position(span.range.start)));
+            trace.extend(others.map(|verdict| Step { offset, len, clue: anchor.into(), verdict }));
+        }
     }
 
     /// Notes what was decided at the beginning of a line or of a cookie.
