@@ -19,6 +19,10 @@ const RUNS: usize = 5;
 /// Speed at the long length, as a part of that at the short one.
 const RATIO_MIN: f64 = 0.8;
 const SPEED_MIN: f64 = 50e6;
+/// What is as fast as this is limited by caches, of which the long text is larger than some.
+const FAST: f64 = 200e6;
+/// A record may be longer than its text: characters are escaped.
+const RECORD_LEN_MAX: usize = 8 * LONG_LEN;
 /// Where nothing is measured but the shape: quadratic cost would give an eighth.
 const RATIO_MIN_UNMEASURED: f64 = 0.4;
 
@@ -143,7 +147,7 @@ fn text(redaction: &Redaction, text: &[u8]) -> u64 {
 /// The text as it is, in one record.
 fn json(redaction: &Redaction, text: &[u8]) -> u64 {
     let framing = Framing::NewlineDelimited;
-    let decoding = Decoding { framing, codec: Codec::Json, max_record_bytes: LONG_LEN + 1024, whole_records: false };
+    let decoding = Decoding { framing, codec: Codec::Json, max_record_bytes: RECORD_LEN_MAX, whole_records: false };
     let mut stream = RecordStream::new(redaction, decoding);
     let mut block = CleanBlock::new();
     for piece in text.chunks(FILL_LEN) {
@@ -193,14 +197,21 @@ impl Clock {
     }
 }
 
+/// The kernel counts a thread's time by its ticks: what is shorter than many of them can't be measured.
+const MEASURED_MIN: Duration = Duration::from_millis(100);
+
 /// Bytes in a second, the median of some runs, and the credentials found.
 fn speed(redaction: &Redaction, path: Path, text: &[u8], runs: usize) -> (f64, u64) {
     let mut found = 0;
     let mut speeds: Vec<f64> = (0..runs)
         .map(|_| {
             let clock = Clock::start();
-            found = path(redaction, black_box(text));
-            text.len() as f64 / clock.elapsed()
+            let mut bytes = 0;
+            while bytes == 0 || clock.start.elapsed() < MEASURED_MIN {
+                found = path(redaction, black_box(text));
+                bytes += text.len();
+            }
+            bytes as f64 / clock.elapsed()
         })
         .collect();
     speeds.sort_by(f64::total_cmp);
@@ -229,7 +240,8 @@ fn main() -> ExitCode {
             if *path_name == "text" {
                 problems.extend(haystack.misjudged(&long, found).map(|problem| format!("{name}: {problem}")));
             }
-            if ratio < if is_test { RATIO_MIN_UNMEASURED } else { RATIO_MIN } {
+            let ratio_min = if is_test { RATIO_MIN_UNMEASURED } else { RATIO_MIN };
+            if ratio < ratio_min && long_speed < FAST {
                 problems.push(format!("{name}: {ratio:.2} of the speed at the eighth of the length"));
             }
             if !is_test && long_speed < SPEED_MIN {
