@@ -179,7 +179,7 @@ mod tests {
             ("{\"access_token\":\"mF_9.B5f-4.1JqM\"}".to_owned(), "member"),
             ("<access_token>mF_9.B5f-4.1JqM</access_token>".to_owned(), "member"),
             ("Cookie: a=b; session=mF_9.B5f-4.1JqMx; c=d".to_owned(), "cookie"),
-            (format!("Cookie: a=b; id={JWT}"), "cookie"),
+            (format!("Cookie: a=b; sid={JWT}"), "cookie"),
             ("app --access-token=mF_9.B5f-4.1JqM".to_owned(), "option"),
             (format!("context {base64} end"), "base64"),
             ("curl --oauth2-bearer mF_9.B5f-4.1JqM x".to_owned(), "option"),

@@ -104,6 +104,8 @@ fn find(
     walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
     // Lines of pretty-printed JSON may be JSON by themselves: `"…"` behind a line that ends in `"access_token": [`.
+    // The rest of a cut token is none.
+    let before = if is_json && matches!(before, Carry::Cut { .. }) { Carry::None } else { before };
     if is_json && before == Carry::None {
         // A rule may want a member's name and its value; a string or number alone has neither.
         let has_members = matches!(text.trim_ascii_start(), [b'{' | b'[', ..]);

@@ -141,7 +141,6 @@ impl Scan {
     ) -> Result<Decision, More> {
         let cursor = self.at(window, range.start);
         self.carrier = match anchor {
-            _ if self.cookies.is_some() => Carrier::Cookie,
             Anchor::Authority { .. } => Carrier::Userinfo,
             Anchor::User => Carrier::Option,
             Anchor::Cookie | Anchor::CookieJar => Carrier::Cookie,
