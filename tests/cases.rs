@@ -4,32 +4,10 @@ mod support;
 
 use beartrap::codec::{Codec, Decoding, Framing, RecordStream};
 use beartrap::redact::{CleanBlock, Redaction, Redactor};
-use support::{Ready, corpus, mask_markers, redaction};
+use support::{Ready, corpus, filled, mask_markers, pushed, redaction};
 
 fn whole(redaction: &Redaction, input: &[u8]) -> Vec<u8> {
     Redactor::new(redaction).redact(input).clean
-}
-
-fn pushed<'a>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut redactor = Redactor::new(redaction);
-    let mut out = CleanBlock::new();
-    for piece in pieces {
-        redactor.push(piece, &mut out);
-    }
-    redactor.end_record(&mut out);
-    out.as_bytes().to_vec()
-}
-
-/// Reads into the redactor's own buffer, as the filter does.
-fn filled<'a>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut redactor = Redactor::new(redaction);
-    let mut out = Vec::new();
-    for piece in pieces {
-        redactor.space()[..piece.len()].copy_from_slice(piece);
-        out.extend_from_slice(redactor.filled(piece.len()).as_bytes());
-    }
-    out.extend_from_slice(redactor.finish().as_bytes());
-    out
 }
 
 fn show(bytes: &[u8]) -> String {

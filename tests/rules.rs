@@ -6,7 +6,7 @@ use beartrap::codec::{Codec, Decoding, Framing, RecordStream};
 use beartrap::redact::{CleanBlock, KeyRing, Kind, Options, Redaction, Redactor, RuleKind};
 use beartrap::rule_file::{self, OnUnsupported, RuleSource};
 use std::collections::BTreeMap;
-use support::{KEY, Ready, mask_markers};
+use support::{KEY, Ready, filled, mask_markers, pushed};
 
 const RULES: &str = include_str!("rules/rules.toml");
 
@@ -67,28 +67,6 @@ fn minted() -> BTreeMap<String, String> {
 
 fn whole(redaction: &Redaction, input: &[u8]) -> Vec<u8> {
     Redactor::new(redaction).redact(input).clean
-}
-
-fn pushed<'a>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut redactor = Redactor::new(redaction);
-    let mut out = CleanBlock::new();
-    for piece in pieces {
-        redactor.push(piece, &mut out);
-        assert!(redactor.pending() <= 200 << 10, "{} bytes are held back", redactor.pending());
-    }
-    redactor.end_record(&mut out);
-    out.as_bytes().to_vec()
-}
-
-fn filled<'a>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut redactor = Redactor::new(redaction);
-    let mut out = Vec::new();
-    for piece in pieces {
-        redactor.space()[..piece.len()].copy_from_slice(piece);
-        out.extend_from_slice(redactor.filled(piece.len()).as_bytes());
-    }
-    out.extend_from_slice(redactor.finish().as_bytes());
-    out
 }
 
 fn records<'a>(redaction: &Redaction, codec: Codec, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {

@@ -2,8 +2,8 @@
 
 mod support;
 
-use beartrap::redact::{CleanBlock, Redaction, Redactor};
-use support::{mask_markers, redaction, tokens};
+use beartrap::redact::Redactor;
+use support::{mask_markers, pushed, redaction, tokens};
 
 #[derive(Clone, Copy, Debug)]
 enum Order {
@@ -33,14 +33,6 @@ fn decode(bytes: &[u8], order: Order) -> String {
     String::from_utf16(&units).expect("it is UTF-16").trim_start_matches('\u{feff}').to_owned()
 }
 
-fn redact(redaction: &Redaction, input: &[u8], piece: usize) -> Vec<u8> {
-    let mut redactor = Redactor::new(redaction);
-    let mut out = CleanBlock::new();
-    input.chunks(piece).for_each(|piece| redactor.push(piece, &mut out));
-    redactor.end_record(&mut out);
-    out.as_bytes().to_vec()
-}
-
 /// Text and what must come of it.
 fn cases() -> Vec<(String, String)> {
     let tokens = tokens();
@@ -68,13 +60,13 @@ fn credentials_in_utf16_become_markers_in_utf16() {
     for (text, expected) in cases() {
         for order in [Order::Little, Order::Big] {
             let input = encode(&text, order);
-            let output = redact(&redaction, &input, input.len());
+            let output = pushed(&redaction, input.chunks(input.len()));
             let shown = mask_markers(decode(&output, order).as_bytes());
             assert_eq!(String::from_utf8(shown).expect("text"), expected, "{order:?}");
             for piece in [1, 2, 3, 7] {
-                assert_eq!(redact(&redaction, &input, piece), output, "{order:?} in pieces of {piece}: {text}");
+                assert_eq!(pushed(&redaction, input.chunks(piece)), output, "{order:?} in pieces of {piece}: {text}");
             }
-            assert_eq!(redact(&redaction, &output, output.len()), output, "{order:?} twice: {text}");
+            assert_eq!(pushed(&redaction, output.chunks(output.len())), output, "{order:?} twice: {text}");
         }
     }
 }

@@ -43,6 +43,6 @@ pub use key::{Key, KeyError, KeyRing};
 pub use redaction::{Options, Redaction};
 pub use redactor::{Redacted, Redactor};
 pub use rules::{Allow, AllowSpec, AllowTarget, Checksum, RULE_BYTES_MAX, Rule, RuleSpec, Rules};
-pub use scan::Carry;
+pub use scan::{Carry, Rest};
 pub use trace::{Clue, Explanation, Rejection, Step, Verdict};
 pub(crate) use whole::{Member, Replacement};

@@ -207,6 +207,8 @@ fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
 pub(super) struct Sample {
     text: [u8; SAMPLE_LEN],
     len: usize,
+    /// Where it ends in the bytes at hand, or where reading stopped.
+    end: usize,
     /// Whether that is all of it.
     whole: bool,
     grammar: Grammar,
@@ -217,7 +219,7 @@ pub(super) struct Sample {
 impl Sample {
     /// Reads the beginning of the value at `at`. A marker ends it.
     pub fn read(at: &Cursor<'_>, grammar: Grammar, template: &Template) -> Result<Self, More> {
-        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, whole: false, grammar, at_marker: false };
+        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, end: at.at, whole: false, grammar, at_marker: false };
         let mut cursor = *at;
         let mut digits = true;
         while sample.len < SAMPLE_LEN {
@@ -234,6 +236,7 @@ impl Sample {
             sample.len += 1;
             cursor.at += unit.len;
         }
+        sample.end = cursor.at;
         Ok(sample)
     }
 
@@ -243,6 +246,11 @@ impl Sample {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Where it ends, or where so much of it ends as was read.
+    pub fn end(&self) -> usize {
+        self.end
     }
 
     /// Whether it looks random, and is at least so long.

@@ -1,7 +1,7 @@
 //! What several test files need: a fixed key, the table of cases, and a look at markers.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use beartrap::redact::{KeyRing, Options, Redaction};
+use beartrap::redact::{CleanBlock, KeyRing, Options, Redaction, Redactor};
 
 /// A fixed key, for tests alone.
 pub const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -9,6 +9,30 @@ pub const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1
 pub fn redaction() -> Redaction {
     let keys = KeyRing::parse(KEY.as_bytes()).expect("the key is well formed");
     Redaction::new(keys, Options::default()).expect("the default options are valid")
+}
+
+/// Pushes pieces through a redactor.
+pub fn pushed<'a>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut redactor = Redactor::new(redaction);
+    let mut out = CleanBlock::new();
+    for piece in pieces {
+        redactor.push(piece, &mut out);
+        assert!(redactor.pending() <= 200 << 10, "{} bytes are held back", redactor.pending());
+    }
+    redactor.end_record(&mut out);
+    out.as_bytes().to_vec()
+}
+
+/// Reads pieces into the redactor's own buffer, as the filter does.
+pub fn filled<'a>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut redactor = Redactor::new(redaction);
+    let mut out = Vec::new();
+    for piece in pieces {
+        redactor.space()[..piece.len()].copy_from_slice(piece);
+        out.extend_from_slice(redactor.filled(piece.len()).as_bytes());
+    }
+    out.extend_from_slice(redactor.finish().as_bytes());
+    out
 }
 
 /// One row of a corpus file.

@@ -30,6 +30,8 @@ pub(in crate::redact) struct Body {
     disclosed: Disclosed,
     /// Whether the token in front of the disclosures is whole.
     complete: bool,
+    /// Whether the token could be longer than it is, by what its header says.
+    may_be_longer: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,7 @@ impl Body {
             padded: false,
             disclosed: Disclosed::No,
             complete: false,
+            may_be_longer: false,
         }
     }
 
@@ -72,6 +75,11 @@ impl Body {
     /// Whether an encoder would break its line behind what was taken so far.
     pub fn ends_full_line(&self) -> bool {
         is_full_line(self.column)
+    }
+
+    /// Whether the token that has ended could be longer than it is, by what its header says.
+    pub fn may_be_longer(&self) -> bool {
+        self.may_be_longer
     }
 
     fn parts(&self) -> usize {
@@ -312,6 +320,8 @@ impl Body {
             Disclosed::Disclosure => self.complete,
             Disclosed::Binding => self.complete && self.is_complete(),
         };
+        let longest = self.header.last_part_lens.last();
+        self.may_be_longer = longest.is_none_or(|&longest| self.part_len < longest);
         self.end_part();
         let kind = if self.header.encrypted { Kind::Jwe } else { Kind::Jwt };
         Ending { kind, complete }

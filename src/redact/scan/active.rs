@@ -1,7 +1,7 @@
 //! The credential that is being consumed.
 
 use super::view::Replaced;
-use super::{Carry, Output, Scan, Window};
+use super::{Carry, Output, Rest, Scan, Window};
 use crate::redact::carrier::Carrier;
 use crate::redact::characters::is_full_line;
 use crate::redact::cursor::More;
@@ -58,9 +58,7 @@ impl Scan {
             // No decision looks at what was replaced: the next run would see a marker there.
             self.floor = self.cursor;
             self.rest = active.grammar.map(|grammar| (grammar, Kind::Token));
-            if !complete && matches!(active.kind, Kind::Jwt | Kind::Jwe) {
-                self.cut = Some((active.kind, active.ends_full_line()));
-            }
+            self.cut = active.rest(complete).map(|rest| (active.kind, rest));
             active.finish(shared, self.cursor, complete, self.carrier, out);
         } else {
             self.active = Some(active);
@@ -101,12 +99,14 @@ impl Scan {
         }
     }
 
-    /// Behind a token that is not whole: where the line ends the next one may go on with it.
-    pub(super) fn end_cut(&mut self, window: Window<'_>, kind: Kind, full_line: bool) -> Result<(), More> {
+    /// Behind a token that may not be whole: where the line ends the next one may go on with it.
+    pub(super) fn end_cut(&mut self, window: Window<'_>, kind: Kind, rest: Rest) -> Result<(), More> {
         let mut cursor = self.at(window, window.index(self.cursor));
         // A soft line break of quoted-printable (RFC 2045 §6.7).
         let soft = cursor.peek()? == Some(b'=') && matches!(cursor.peek_at(1)?, None | Some(b'\r' | b'\n'));
-        cursor.at += usize::from(soft);
+        // The dot behind a part may be the last that fits in a line.
+        let dot = cursor.peek()? == Some(b'.');
+        cursor.at += usize::from(soft || dot);
         if cursor.peek()? == Some(b'\r') && cursor.peek_at(1)? == Some(b'\n') {
             cursor.at += 1;
         }
@@ -115,7 +115,7 @@ impl Scan {
             Some(b'\n') => cursor.at + 1,
             Some(_) => return Ok(()),
         };
-        self.fold = Some((window.position(next_line), Carry::Cut { kind, sure: soft || full_line }));
+        self.fold = Some((window.position(next_line), Carry::Cut { kind, rest: if soft { Rest::Sure } else { rest } }));
         Ok(())
     }
 }
@@ -127,11 +127,16 @@ impl Active {
         self
     }
 
-    /// Whether an encoder would break its line here.
-    fn ends_full_line(&self) -> bool {
-        match &self.body {
-            Body::Jose(body) => body.ends_full_line(),
-            Body::Value(_) => self.is_cut && is_full_line(self.len),
+    /// How likely more of it follows if the line ends where it does.
+    fn rest(&self, complete: bool) -> Option<Rest> {
+        let (full_line, may_go_on) = match &self.body {
+            Body::Jose(body) => (body.ends_full_line(), body.may_be_longer()),
+            Body::Value(_) => (is_full_line(self.len), false),
+        };
+        match complete {
+            false if full_line => Some(Rest::Sure),
+            false => Some(Rest::Likely),
+            true => may_go_on.then_some(Rest::Doubtful),
         }
     }
 

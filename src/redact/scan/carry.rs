@@ -26,11 +26,35 @@ pub enum Carry {
     Cut {
         /// What the token is.
         kind: Kind,
-        /// Whether the rest surely follows.
-        sure: bool,
+        /// How likely the rest follows.
+        rest: Rest,
     },
     /// A PEM block has begun and not ended.
     PemBlock,
+}
+
+/// How likely the next record begins with the rest of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// An encoder broke the line: whatever begins the next one is the rest.
+    Sure,
+    /// The token is not whole.
+    Likely,
+    /// The token is as long as a whole one can be, but could also be longer: with a larger key, or an unknown algorithm.
+    Doubtful,
+}
+
+impl Rest {
+    const ALL: [Rest; 3] = [Rest::Sure, Rest::Likely, Rest::Doubtful];
+
+    /// A shorter text is no rest.
+    pub(super) fn len_min(self) -> usize {
+        match self {
+            Rest::Sure => 1,
+            Rest::Likely => 8,
+            Rest::Doubtful => 128,
+        }
+    }
 }
 
 /// The code of the first kind of [`Carry::Cut`].
@@ -52,7 +76,7 @@ impl Carry {
             Carry::Credential => 241,
             Carry::Token => 242,
             Carry::Block => 243,
-            Carry::Cut { kind, sure } => CUT + 2 * kind.index() as u8 + u8::from(sure),
+            Carry::Cut { kind, rest } => CUT + 3 * kind.index() as u8 + rest as u8,
         }
     }
 
@@ -68,8 +92,8 @@ impl Carry {
             242 => Some(Carry::Token),
             243 => Some(Carry::Block),
             CUT.. => {
-                let sure = (code - CUT) % 2 == 1;
-                Kind::ALL.get(usize::from((code - CUT) / 2)).map(|&kind| Carry::Cut { kind, sure })
+                let kind = Kind::ALL.get(usize::from((code - CUT) / 3))?;
+                Some(Carry::Cut { kind: *kind, rest: Rest::ALL[usize::from((code - CUT) % 3)] })
             }
             code => Kind::ALL.get(usize::from(code) - 3).map(|&kind| Carry::Header(kind)),
         }

@@ -3,7 +3,7 @@
 use super::active::{Active, jose_token, opaque};
 use super::cookies::Cookies;
 use super::view::{Replaced, Stretch};
-use super::{Carry, LOOKBACK_LEN, Scan, Window};
+use super::{Carry, LOOKBACK_LEN, Rest, Scan, Window};
 use crate::redact::anchors::Anchor;
 use crate::redact::carrier::Carrier;
 use crate::redact::context::{self, Lead, Place, Span};
@@ -74,8 +74,8 @@ impl Scan {
                 Carry::Bearer => Carrier::Scheme,
                 _ => Carrier::None,
             };
-            if let Carry::Cut { kind, sure } = carry {
-                let decision = self.rest_of_cut(shared, window, position, kind, sure)?;
+            if let Carry::Cut { kind, rest } = carry {
+                let decision = self.rest_of_cut(shared, window, position, kind, rest)?;
                 self.fold = None;
                 return Ok(decision);
             }
@@ -115,9 +115,8 @@ impl Scan {
         window: Window<'_>,
         position: u64,
         kind: Kind,
-        sure: bool,
+        rest: Rest,
     ) -> Result<Decision, More> {
-        const LEN_MIN: usize = 16;
         if position < self.search {
             return Ok(Decision::Nothing);
         }
@@ -125,7 +124,12 @@ impl Scan {
         skip_runtime_prefix(&mut cursor)?;
         cursor.skip_blanks(LOOKBACK_LEN)?;
         let sample = Sample::read(&cursor, Grammar::Cut, &shared.template)?;
-        if sample.is_random(LEN_MIN) || sure && !sample.is_empty() {
+        // A key of a line of its own is none: `name: value`.
+        let is_rest = match rest {
+            Rest::Sure => !sample.is_empty(),
+            _ => sample.is_random(rest.len_min()) && self.at(window, sample.end()).peek()? != Some(b':'),
+        };
+        if is_rest {
             return Ok(Decision::Start { at: cursor.at, active: opaque(shared, Grammar::Cut, kind, None).cut() });
         }
         Ok(Decision::Nothing)
@@ -256,7 +260,7 @@ impl Scan {
             return self.session(shared, window, at..at + len);
         }
         if let Some(next_line) = jose::cut_header_end(&cursor, &mut self.memo)? {
-            return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, sure: false } });
+            return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, rest: Rest::Likely } });
         }
         self.look_into(shared, window, Stretch::at(at), Encoding::Base64 { back: 0 })
     }

@@ -8,7 +8,7 @@ mod spans;
 mod trace;
 mod view;
 
-pub use carry::Carry;
+pub use carry::{Carry, Rest};
 
 use self::view::{DEPTH_MAX, Explored};
 use super::anchors::{Ahead, Anchor};
@@ -75,8 +75,8 @@ pub(super) struct Scan {
     active: Option<Active>,
     /// Behind a token or marker in a value: what follows directly is part of the credential.
     rest: Option<(Grammar, Kind)>,
-    /// Behind a token that is not whole, and whether an encoder would break its line there: it may go on in the next line.
-    cut: Option<(Kind, bool)>,
+    /// Behind a token that may not be whole, and how likely it goes on in the next line.
+    cut: Option<(Kind, Rest)>,
     /// The next line continues a header if it begins with a blank.
     fold: Option<(u64, Carry)>,
     cookies: Option<Cookies>,
@@ -208,8 +208,8 @@ impl Scan {
         if self.active.is_some() {
             return self.consume(shared, window, out);
         }
-        if let Some((kind, full_line)) = self.cut {
-            if self.end_cut(window, kind, full_line).is_err() {
+        if let Some((kind, rest)) = self.cut {
+            if self.end_cut(window, kind, rest).is_err() {
                 return false;
             }
             self.cut = None;
