@@ -110,7 +110,7 @@ impl Scan {
 
     /// Decides whether a record goes on with the token that the record before it ended in.
     fn rest_of_cut(
-        &self,
+        &mut self,
         shared: &Shared,
         window: Window<'_>,
         position: u64,
@@ -124,10 +124,16 @@ impl Scan {
         skip_runtime_prefix(&mut cursor)?;
         cursor.skip_blanks(LOOKBACK_LEN)?;
         let sample = Sample::read(&cursor, Grammar::Cut, &shared.template)?;
-        // A key of a line of its own is none: `name: value`.
         let is_rest = match rest {
             Rest::Sure => !sample.is_empty(),
-            _ => sample.is_random(rest.len_min()) && self.at(window, sample.end()).peek()? != Some(b':'),
+            _ if !sample.is_random(rest.len_min()) => false,
+            // A key of a line of its own is none: `name: value`.
+            Rest::Likely => self.at(window, sample.end()).peek()? != Some(b':'),
+            // No part follows a last part: a header glued to a word.
+            Rest::Doubtful => {
+                let len = self.memo.run_len(&cursor)?;
+                !matches!(cursor.peek_at(len)?, Some(b'.' | b':'))
+            }
         };
         if is_rest {
             return Ok(Decision::Start { at: cursor.at, active: opaque(shared, Grammar::Cut, kind, None).cut() });
