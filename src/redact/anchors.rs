@@ -163,7 +163,6 @@ const RARE: [(&[u8], Anchor); 71] = [
     (b"eJy", Anchor::Compressed),
     (b"eJz", Anchor::Compressed),
 ];
-const RARE_LEN_MAX: usize = 12;
 
 /// Finds anchors, leftmost first.
 #[derive(Debug)]
@@ -202,9 +201,15 @@ impl Searcher {
     }
 }
 
-/// The next anchor without an encoding, kept while those with one that come before it are looked at.
+/// The next anchor of each search, kept while those of the other that come before it are looked at.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
+    plain: Next,
+    rare: Next,
+}
+
+#[derive(Debug, Default)]
+struct Next {
     /// What was searched, in the bytes at hand.
     searched: Range<usize>,
     found: Option<(Range<usize>, usize)>,
@@ -213,10 +218,11 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Indexes are about to change.
     pub fn forget(&mut self) {
-        self.searched = 0..0;
-        self.found = None;
+        *self = Self::default();
     }
+}
 
+impl Next {
     fn find(&mut self, searcher: &Searcher, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, usize)> {
         let is_known = self.searched.start <= span.start
             && match &self.found {
@@ -251,12 +257,9 @@ impl Anchors {
     pub fn find(&self, bytes: &[u8], span: Range<usize>, ahead: &mut Ahead) -> Option<(Range<usize>, Anchor)> {
         let mut span = span;
         let span_start = span.start;
-        let mut found = ahead.find(&self.plain, bytes, span.clone()).map(|(range, index)| (range, ANCHORS[index].1));
-        // Nothing behind what was found is looked for: it would be looked for again.
-        if let Some((range, _)) = &found {
-            span.end = span.end.min(range.start + RARE_LEN_MAX - 1);
-        }
-        if let Some((range, index)) = self.rare.find(bytes, span.clone())
+        let plain = ahead.plain.find(&self.plain, bytes, span.clone());
+        let mut found = plain.map(|(range, index)| (range, ANCHORS[index].1));
+        if let Some((range, index)) = ahead.rare.find(&self.rare, bytes, span.clone())
             && found.as_ref().is_none_or(|(plain, _)| range.start < plain.start)
         {
             found = Some((range, RARE[index].1));

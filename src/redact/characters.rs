@@ -35,14 +35,21 @@ const CLASS: [u8; 256] = {
 /// The six bits that a character of base64 stands for.
 #[inline]
 pub(super) fn sextet(character: u8) -> u8 {
-    match character {
-        b'A'..=b'Z' => character - b'A',
-        b'a'..=b'z' => character - b'a' + 26,
-        b'0'..=b'9' => character - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    }
+    SEXTET[usize::from(character)]
 }
+
+const SEXTET: [u8; 256] = {
+    let mut sextets = [63; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut value = 0;
+    while value < alphabet.len() {
+        sextets[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    sextets[b'+' as usize] = 62;
+    sextets[b'-' as usize] = 62;
+    sextets
+};
 
 /// The three bytes that a group of up to four characters stands for; what is missing is zero.
 #[inline]

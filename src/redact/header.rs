@@ -85,18 +85,15 @@ pub(super) fn begins_object(text: Text<'_>) -> Result<bool, More> {
     const CHARACTERS: usize = 16;
     /// `{"alg":1}`
     const CHARACTERS_MIN: usize = 12;
-    let mut buffer = [0; CHARACTERS];
+    let mut read = Vec::new();
     let characters = match text {
         Text::Plain(text) => {
-            let len = text.len().min(CHARACTERS);
-            buffer[..len].copy_from_slice(&text[..len]);
-            &buffer[..text[..len].iter().position(|&byte| !is_base64(byte)).unwrap_or(len)]
+            let text = &text[..text.len().min(CHARACTERS)];
+            &text[..text.iter().position(|&byte| !is_base64(byte)).unwrap_or(text.len())]
         }
         Text::Encoded { .. } => {
-            let (mut text, mut characters) = (text, Vec::with_capacity(CHARACTERS));
-            text.read(&mut characters, CHARACTERS)?;
-            buffer[..characters.len()].copy_from_slice(&characters);
-            &buffer[..characters.len()]
+            { text }.read(&mut read, CHARACTERS)?;
+            &read
         }
     };
     if characters.len() < CHARACTERS_MIN {
