@@ -14,6 +14,7 @@ mod fingerprint;
 mod header;
 mod jose;
 mod key;
+mod literals;
 mod marker;
 mod names;
 mod next_line;

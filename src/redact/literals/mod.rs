@@ -1,0 +1,144 @@
+//! A search for many short literals at once.
+//!
+//! Each literal is in one of sixteen groups. For each of the first four places in a literal a table says which groups have
+//! one with a certain byte there. Where all four agree on a group is a candidate, which vector instructions find many
+//! bytes at a time; a candidate is looked up by its first three bytes. The fewer texts pass for a literal of a group the
+//! faster the search is, so literals with letters in common at the same places belong together.
+
+mod vector;
+
+use std::ops::Range;
+use vector::Tables;
+
+pub(super) const GROUPS: usize = 16;
+
+/// A literal and what it stands for.
+pub(super) type Literal<T> = (&'static [u8], T);
+
+#[derive(Debug)]
+pub(super) struct Literals<T> {
+    entries: Vec<Entry<T>>,
+    /// By the hash of three bytes: one more than the index of the first entry that begins so.
+    buckets: Box<[u8; 1 << HASH_BITS]>,
+    tables: Tables,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    literal: &'static [u8],
+    value: T,
+    /// One more than the index of the next entry with the same hash.
+    next: u8,
+}
+
+const HASH_BITS: u32 = 10;
+
+#[inline]
+fn hash(first: [u8; 3]) -> usize {
+    let [a, b, c] = first;
+    // The golden ratio in 32 bits; three bytes in its upper end leave the upper bits of the product well mixed.
+    (u32::from_le_bytes([0, a, b, c]).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
+}
+
+impl<T: Copy> Literals<T> {
+    /// Literals are ASCII, have three bytes or more, are fewer than 256, and none begins with another.
+    pub fn new(groups: [&[Literal<T>]; GROUPS]) -> Self {
+        let mut entries = Vec::new();
+        let mut buckets = Box::new([0; 1 << HASH_BITS]);
+        for &(literal, value) in groups.into_iter().flatten() {
+            let bucket = &mut buckets[hash([literal[0], literal[1], literal[2]])];
+            entries.push(Entry { literal, value, next: *bucket });
+            *bucket = entries.len() as u8;
+        }
+        let tables = Tables::new(groups.map(|group| group.iter().map(|(literal, _)| *literal)));
+        Self { entries, buckets, tables }
+    }
+
+    /// The first literal that lies in `bytes[span]`.
+    #[inline]
+    pub fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, T)> {
+        let text = &bytes[..span.end];
+        let confirm = |at: usize| self.at(text, at).map(|entry| (at..at + entry.literal.len(), entry.value));
+        match self.tables.search(text, span.start, confirm) {
+            Ok(found) => Some(found),
+            Err(unsearched) => (unsearched..text.len()).find_map(confirm),
+        }
+    }
+
+    /// The literal that stands at `at`.
+    #[inline]
+    fn at(&self, text: &[u8], at: usize) -> Option<&Entry<T>> {
+        let rest = &text[at..];
+        let mut index = self.buckets[hash(*rest.first_chunk()?)];
+        while index > 0 {
+            let entry = &self.entries[usize::from(index - 1)];
+            if rest.starts_with(entry.literal) {
+                return Some(entry);
+            }
+            index = entry.next;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LITERALS: [Literal<u8>; 6] =
+        [(b"abc", 0), (b"abde", 1), (b"ABDEFGH", 2), (b"://", 3), (b"\0e\0", 4), (b"bcd", 5)];
+
+    fn literals() -> Literals<u8> {
+        let mut groups: [&[Literal<u8>]; GROUPS] = [&[]; GROUPS];
+        groups[0] = &LITERALS[..2];
+        groups[7] = &LITERALS[2..3];
+        groups[8] = &LITERALS[3..5];
+        groups[15] = &LITERALS[5..];
+        Literals::new(groups)
+    }
+
+    /// What a search without any thought of speed finds.
+    fn naive(text: &[u8], span: Range<usize>) -> Option<(Range<usize>, u8)> {
+        span.clone().find_map(|at| {
+            let (literal, value) = LITERALS.iter().find(|(literal, _)| text[at..span.end].starts_with(literal))?;
+            Some((at..at + literal.len(), *value))
+        })
+    }
+
+    /// Every way of searching that this processor has.
+    fn searches() -> Vec<Literals<u8>> {
+        let mut searches = Vec::new();
+        for kernel in vector::kernels() {
+            let mut one = literals();
+            one.tables.kernel = kernel;
+            searches.push(one);
+        }
+        searches
+    }
+
+    #[test]
+    fn each_search_finds_what_a_naive_one_finds() {
+        for length in [0, 2, 3, 34, 35, 36, 66, 67, 68, 150] {
+            // Letters that the literals have, and bytes that differ from them in the upper bit.
+            let filling: Vec<u8> = (0..length).map(|at: usize| b"ab\xe1c:x\xba/A"[at * at % 9]).collect();
+            for (literal, _) in LITERALS {
+                for at in 0..=length {
+                    let mut text = filling.clone();
+                    text.splice(at..at, literal.iter().copied());
+                    for span in [0..text.len(), at..text.len(), at.min(1)..at + literal.len() - 1, 0..at] {
+                        let expected = naive(&text, span.clone());
+                        for search in searches() {
+                            assert_eq!(
+                                search.find(&text, span.clone()),
+                                expected,
+                                "{:?} {span:?} {:?}",
+                                text.escape_ascii().to_string(),
+                                search.tables.kernel
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Candidates, many bytes at a time.
+#![expect(unsafe_code, reason = "vector instructions, which are chosen at run time")]
+
+use super::GROUPS;
+
+/// So many groups have their bits in one byte.
+const BITS: usize = 8;
+const SETS: usize = GROUPS / BITS;
+/// So many of a literal's first bytes are looked at.
+const PLACES: usize = 4;
+
+/// For each place in a literal, the groups that have one with a certain byte there.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub kernel: Kernel,
+    /// By the byte.
+    bytes: [[[u8; 128]; PLACES]; SETS],
+    /// By the lower four bits of the byte, and by the upper four.
+    nibbles: [[[[u8; 16]; 2]; PLACES]; SETS],
+}
+
+/// How candidates are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kernel {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Every place is one.
+    Plain,
+}
+
+/// Those that the processor is capable of, fastest first.
+pub(super) fn kernels() -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("avx512bw") {
+            kernels.push(Kernel::Avx512);
+        }
+        if is_x86_feature_detected!("avx2") {
+            kernels.push(Kernel::Avx2);
+        }
+    }
+    kernels.push(Kernel::Plain);
+    kernels
+}
+
+impl Tables {
+    pub fn new(groups: [impl Iterator<Item = &'static [u8]>; GROUPS]) -> Self {
+        let mut bytes = [[[0; 128]; PLACES]; SETS];
+        let mut nibbles = [[[[0; 16]; 2]; PLACES]; SETS];
+        for (group, literals) in groups.into_iter().enumerate() {
+            let (set, bit) = (group / BITS, 1 << (group % BITS));
+            for literal in literals {
+                for place in 0..PLACES {
+                    match literal.get(place) {
+                        Some(&byte) => {
+                            bytes[set][place][usize::from(byte)] |= bit;
+                            nibbles[set][place][0][usize::from(byte & 15)] |= bit;
+                            nibbles[set][place][1][usize::from(byte >> 4)] |= bit;
+                        }
+                        // Whatever comes behind a short literal.
+                        None => {
+                            bytes[set][place].iter_mut().for_each(|groups| *groups |= bit);
+                            nibbles[set][place].as_flattened_mut().iter_mut().for_each(|groups| *groups |= bit);
+                        }
+                    }
+                }
+            }
+        }
+        Self { kernel: kernels()[0], bytes, nibbles }
+    }
+
+    /// Asks `confirm` about each candidate in `text[from..]` until it answers. Without an answer: where the rest begins,
+    /// which is too short for the vectors.
+    #[inline]
+    pub fn search<R>(&self, text: &[u8], from: usize, confirm: impl Fn(usize) -> Option<R>) -> Result<R, usize> {
+        match self.kernel {
+            // SAFETY: the processor has these instructions: the kernel is one of `kernels()`.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => unsafe { x86::avx512(&self.bytes, text, from, confirm) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { x86::avx2(&self.nibbles, text, from, confirm) },
+            Kernel::Plain => Err(from),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{PLACES, SETS};
+    use std::arch::x86_64::*;
+
+    /// A table of 128 bytes is looked up by seven bits at once.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    pub fn avx512<R>(
+        tables: &[[[u8; 128]; PLACES]; SETS],
+        text: &[u8],
+        from: usize,
+        confirm: impl Fn(usize) -> Option<R>,
+    ) -> Result<R, usize> {
+        const LEN: usize = 64;
+        let tables = tables.each_ref().map(|set| set.each_ref().map(|table| (load512(table, 0), load512(table, LEN))));
+        let mut at = from;
+        while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
+            let mut groups = [_mm512_set1_epi8(-1); SETS];
+            for place in 0..PLACES {
+                let bytes = load512(block, place);
+                for (groups, tables) in groups.iter_mut().zip(&tables) {
+                    let (lower, upper) = tables[place];
+                    *groups = _mm512_and_si512(*groups, _mm512_permutex2var_epi8(lower, bytes, upper));
+                }
+            }
+            let any = groups.into_iter().fold(_mm512_setzero_si512(), |any, groups| _mm512_or_si512(any, groups));
+            // Bytes that are not ASCII were looked up as if they were; no literal begins with one.
+            let ascii = !_mm512_movepi8_mask(load512(block, 0));
+            let mut candidates = _mm512_test_epi8_mask(any, any) & ascii;
+            while candidates != 0 {
+                if let Some(answer) = confirm(at + candidates.trailing_zeros() as usize) {
+                    return Ok(answer);
+                }
+                candidates &= candidates - 1;
+            }
+            at += LEN;
+        }
+        Err(at)
+    }
+
+    /// Tables of 16 bytes are looked up by four bits at once, in either half of a vector.
+    #[target_feature(enable = "avx2")]
+    pub fn avx2<R>(
+        tables: &[[[[u8; 16]; 2]; PLACES]; SETS],
+        text: &[u8],
+        from: usize,
+        confirm: impl Fn(usize) -> Option<R>,
+    ) -> Result<R, usize> {
+        const LEN: usize = 32;
+        let tables = tables
+            .each_ref()
+            .map(|set| set.each_ref().map(|[lower, upper]| (broadcast256(lower), broadcast256(upper))));
+        let four_bits = _mm256_set1_epi8(15);
+        let mut at = from;
+        while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
+            let mut groups = [_mm256_set1_epi8(-1); SETS];
+            for place in 0..PLACES {
+                let bytes = load256(block, place);
+                let lower = _mm256_and_si256(bytes, four_bits);
+                let upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), four_bits);
+                for (groups, tables) in groups.iter_mut().zip(&tables) {
+                    let lower = _mm256_shuffle_epi8(tables[place].0, lower);
+                    let upper = _mm256_shuffle_epi8(tables[place].1, upper);
+                    *groups = _mm256_and_si256(*groups, _mm256_and_si256(lower, upper));
+                }
+            }
+            let any = groups.into_iter().fold(_mm256_setzero_si256(), |any, groups| _mm256_or_si256(any, groups));
+            let none = _mm256_cmpeq_epi8(any, _mm256_setzero_si256());
+            let mut candidates = !(_mm256_movemask_epi8(none) as u32);
+            while candidates != 0 {
+                if let Some(answer) = confirm(at + candidates.trailing_zeros() as usize) {
+                    return Ok(answer);
+                }
+                candidates &= candidates - 1;
+            }
+            at += LEN;
+        }
+        Err(at)
+    }
+
+    /// The vector that begins at `place`.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn load512<const LEN: usize>(bytes: &[u8; LEN], place: usize) -> __m512i {
+        let vector = bytes[place..].first_chunk::<64>().expect("a block is longer than a vector by all places");
+        // SAFETY: 64 bytes can be read, at whatever address.
+        unsafe { _mm512_loadu_si512(vector.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn load256<const LEN: usize>(bytes: &[u8; LEN], place: usize) -> __m256i {
+        let vector = bytes[place..].first_chunk::<32>().expect("a block is longer than a vector by all places");
+        // SAFETY: 32 bytes can be read, at whatever address.
+        unsafe { _mm256_loadu_si256(vector.as_ptr().cast()) }
+    }
+
+    /// A table in both halves.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn broadcast256(table: &[u8; 16]) -> __m256i {
+        // SAFETY: 16 bytes can be read, at whatever address.
+        let table = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
+        _mm256_broadcastsi128_si256(table)
+    }
+}
