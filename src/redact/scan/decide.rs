@@ -200,6 +200,9 @@ impl Scan {
             }
             Anchor::Authority { encoded } => {
                 let found = userinfo::read(&cursor.advanced(range.len()), encoded)?;
+                if found.is_empty() {
+                    return Ok(Decision::Nothing);
+                }
                 spans(self.not_replaced(shared, window, found)?)
             }
             Anchor::Signature { len } => {
