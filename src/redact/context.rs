@@ -241,24 +241,23 @@ fn after_authorization(mut cursor: Cursor<'_>, separator: &Separator, trust: Tru
 
 /// Follows the word `bearer` that ends at `word_end` and has no header name before it.
 pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
-    let challenge = is_challenge(word_end);
-    let is_type = is_token_type(word_end.before(48));
     let mut cursor = *word_end;
-    let kind = Kind::Token;
     if option::is_option(word_end) {
         return option::after_bearer(cursor);
     }
     match Gap::read(&mut cursor)? {
-        Some(_) if challenge || is_type => Ok(Lead::Nothing),
-        Some(gap) => Scheme { kind, gap }.lead(cursor, Trust::Scheme),
+        Some(_) if is_challenge(word_end) || is_token_type(word_end.before(48)) => Ok(Lead::Nothing),
+        Some(gap) => Scheme { kind: Kind::Token, gap }.lead(cursor, Trust::Scheme),
         None => Ok(Lead::Nothing),
     }
 }
 
 /// Whether the word `bearer` that ends here stands in a challenge.
 pub(super) fn is_challenge(word_end: &Cursor<'_>) -> bool {
-    let is_word = |word: &[u8]| matches!(word[0], b'a' | b'A') && word.eq_ignore_ascii_case(b"authenticate");
-    word_end.before(48).windows(12).any(is_word)
+    const WORD: &[u8] = b"authenticate";
+    let before = word_end.before(48);
+    let begins = before.len().saturating_sub(WORD.len() - 1);
+    memchr::memchr2_iter(b'a', b'A', &before[..begins]).any(|at| before[at..at + WORD.len()].eq_ignore_ascii_case(WORD))
 }
 
 /// Whether something separates a name from a value.

@@ -153,6 +153,7 @@ impl<'a> Cursor<'a> {
 
     /// The next character with its transport encoding removed: percent encoding to a fixed point (three levels at most),
     /// `\uXXXX`, `\xXX` and `\/` of strings at any depth of nesting, HTML's character references.
+    #[inline]
     pub fn unit(&self) -> Result<Option<Unit>, More> {
         let Some(byte) = self.peek()? else { return Ok(None) };
         let encoded = match byte {

@@ -99,10 +99,12 @@ pub(super) fn begins_object(text: Text<'_>) -> Result<bool, More> {
     if characters.len() < CHARACTERS_MIN {
         return Ok(false);
     }
-    let mut decoded = [0; CHARACTERS / 4 * 3];
-    let groups = characters.chunks_exact(4).zip(decoded.chunks_exact_mut(3));
-    groups.for_each(|(group, bytes)| bytes.copy_from_slice(&decode_group(group)));
-    let decoded = &decoded[..characters.len() / 4 * 3];
+    let mut buffer = [0; CHARACTERS / 4 * 3];
+    let (groups, _) = characters.as_chunks::<4>();
+    for (bytes, group) in buffer.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
+        *bytes = decode_group(group);
+    }
+    let decoded = &buffer[..groups.len() * 3];
     let is_object = decoded[0] == b'{' && matches!(decoded[1], b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}');
     if !is_object || decoded.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
         return Ok(false);

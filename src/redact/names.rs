@@ -177,6 +177,10 @@ fn ends_with_word(text: &[u8], name: &[u8], boundary: Boundary) -> bool {
         [name @ .., separator] if is_separator(*separator) => name,
         text => text,
     };
+    // Of many names nearly all end otherwise.
+    if text.last().map(u8::to_ascii_lowercase) != name.last().copied() {
+        return false;
+    }
     let Some(before) = strip_word(text, name) else { return false };
     let (Some(&last), word) = (before.last(), &text[before.len()..]) else { return true };
     match boundary {

@@ -133,9 +133,17 @@ impl Grammar {
     }
 
     /// The next character if it is part of the value. `digits` tells that only digits came so far.
+    #[inline]
     fn next(self, at: &Cursor<'_>, digits: bool) -> Result<Option<Unit>, More> {
         if let Grammar::Quoted(quote) | Grammar::Element(quote) = self {
             return quoted_unit(at, quote);
+        }
+        // Nearly all characters are of a kind that belongs to a value wherever it stands.
+        if let Some(byte) = at.peek()?
+            && (byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            && self != Grammar::Number
+        {
+            return Ok(Some(Unit { byte, len: 1 }));
         }
         let Some(unit) = at.unit()? else { return Ok(None) };
         let belongs = match self.role(unit) {
@@ -391,8 +399,9 @@ pub(super) fn is_stand_in(text: &[u8]) -> bool {
     is_placeholder(text) || is_template(text)
 }
 
+#[inline]
 fn is_marker(at: &Cursor<'_>, template: &Template) -> Result<bool, More> {
-    Ok(marker_len(at, template)?.is_some())
+    Ok(at.peek()? == Some(template.first()) && marker_len(at, template)?.is_some())
 }
 
 /// An opaque credential on its way through.

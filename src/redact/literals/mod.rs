@@ -32,6 +32,8 @@ struct Entry<T> {
 }
 
 const HASH_BITS: u32 = 10;
+/// So many bytes are searched one by one first.
+const NEAR_LEN: usize = 4;
 
 #[inline]
 fn hash(first: [u8; 3]) -> usize {
@@ -59,7 +61,12 @@ impl<T: Copy> Literals<T> {
     pub fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, T)> {
         let text = &bytes[..span.end];
         let confirm = |at: usize| self.at(text, at).map(|entry| (at..at + entry.literal.len(), entry.value));
-        match self.tables.search(text, span.start, confirm) {
+        // In a text of many literals the next one is near, and vectors take time to set up.
+        let near = span.start..text.len().min(span.start + NEAR_LEN);
+        if let Some(found) = near.clone().find_map(confirm) {
+            return Some(found);
+        }
+        match self.tables.search(text, near.end, confirm) {
             Ok(found) => Some(found),
             Err(unsearched) => (unsearched..text.len()).find_map(confirm),
         }

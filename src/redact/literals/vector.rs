@@ -102,14 +102,13 @@ mod x86 {
         confirm: impl Fn(usize) -> Option<R>,
     ) -> Result<R, usize> {
         const LEN: usize = 64;
-        let tables = tables.each_ref().map(|set| set.each_ref().map(|table| (load512(table, 0), load512(table, LEN))));
         let mut at = from;
         while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
             let mut groups = [_mm512_set1_epi8(-1); SETS];
             for place in 0..PLACES {
                 let bytes = load512(block, place);
-                for (groups, tables) in groups.iter_mut().zip(&tables) {
-                    let (lower, upper) = tables[place];
+                for (groups, tables) in groups.iter_mut().zip(tables) {
+                    let (lower, upper) = (load512(&tables[place], 0), load512(&tables[place], LEN));
                     *groups = _mm512_and_si512(*groups, _mm512_permutex2var_epi8(lower, bytes, upper));
                 }
             }
@@ -137,9 +136,6 @@ mod x86 {
         confirm: impl Fn(usize) -> Option<R>,
     ) -> Result<R, usize> {
         const LEN: usize = 32;
-        let tables = tables
-            .each_ref()
-            .map(|set| set.each_ref().map(|[lower, upper]| (broadcast256(lower), broadcast256(upper))));
         let four_bits = _mm256_set1_epi8(15);
         let mut at = from;
         while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
@@ -148,9 +144,10 @@ mod x86 {
                 let bytes = load256(block, place);
                 let lower = _mm256_and_si256(bytes, four_bits);
                 let upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), four_bits);
-                for (groups, tables) in groups.iter_mut().zip(&tables) {
-                    let lower = _mm256_shuffle_epi8(tables[place].0, lower);
-                    let upper = _mm256_shuffle_epi8(tables[place].1, upper);
+                for (groups, tables) in groups.iter_mut().zip(tables) {
+                    let [lower_table, upper_table] = &tables[place];
+                    let lower = _mm256_shuffle_epi8(broadcast256(lower_table), lower);
+                    let upper = _mm256_shuffle_epi8(broadcast256(upper_table), upper);
                     *groups = _mm256_and_si256(*groups, _mm256_and_si256(lower, upper));
                 }
             }

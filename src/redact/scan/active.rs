@@ -122,7 +122,7 @@ impl Scan {
 
 impl Active {
     /// Says that the credential's beginning is gone.
-    pub(super) fn cut(mut self) -> Self {
+    pub(super) fn cut(mut self: Box<Self>) -> Box<Self> {
         self.is_cut = true;
         self
     }
@@ -177,9 +177,9 @@ impl Active {
     }
 }
 
-pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Grammar>) -> Active {
+pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Grammar>) -> Box<Active> {
     let body = Body::Jose(jose::Body::new(header, shared.digester()));
-    Active {
+    Box::new(Active {
         start: 0,
         body,
         grammar,
@@ -188,13 +188,14 @@ pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Gramma
         is_cut: false,
         len: 0,
         kept: shared.allow.then(Vec::new),
-    }
+    })
 }
 
-pub(super) fn opaque(shared: &Shared, grammar: Grammar, kind: Kind, requote: Option<Quote>) -> Active {
+pub(super) fn opaque(shared: &Shared, grammar: Grammar, kind: Kind, requote: Option<Quote>) -> Box<Active> {
     let body = Body::Value(value::Body::new(grammar, shared.digester()));
     let rest = (grammar != Grammar::Number).then_some(grammar);
-    Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, len: 0, kept: shared.allow.then(Vec::new) }
+    let kept = shared.allow.then(Vec::new);
+    Box::new(Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, len: 0, kept })
 }
 
 /// A number that is replaced becomes a string, also inside a string.

@@ -30,7 +30,7 @@ pub(super) enum Decision {
     Nothing,
     Start {
         at: usize,
-        active: Active,
+        active: Box<Active>,
     },
     /// Credentials that are at hand as a whole, and what the rest of their value is.
     Replace {

@@ -72,7 +72,7 @@ pub(super) struct Scan {
     /// No decision looks at bytes before this.
     floor: u64,
     /// The credential that is being consumed.
-    active: Option<Active>,
+    active: Option<Box<Active>>,
     /// Behind a token or marker in a value: what follows directly is part of the credential.
     rest: Option<(Grammar, Kind)>,
     /// Behind a token that may not be whole, and how likely it goes on in the next line.
