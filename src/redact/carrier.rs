@@ -3,6 +3,7 @@
 use super::context;
 use super::cursor::{Cursor, More};
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
+use super::option;
 use super::separator::BLANKS_MAX;
 use super::view::Encoding;
 
@@ -84,7 +85,7 @@ impl Carrier {
             Some(Class::Cookie) => return Ok(Self::Cookie),
             _ => {}
         }
-        if is_option(before) {
+        if option::is_option(name_end) {
             return Ok(Self::Option);
         }
         if context::is_header_name(name_end) {
@@ -101,7 +102,7 @@ impl Carrier {
 
     /// What the scheme that ends at `end` stands in.
     pub(super) fn of_scheme(end: &Cursor<'_>) -> Self {
-        if is_option(end.before(NAME_LEN_MAX)) { Self::Option } else { Self::Scheme }
+        if option::is_option(end) { Self::Option } else { Self::Scheme }
     }
 
     /// A member's name as it stands for its value in JSON.
@@ -133,12 +134,6 @@ impl Carrier {
             (carrier, _) => carrier,
         }
     }
-}
-
-/// `--access-token`, `--oauth2-bearer`
-fn is_option(text: &[u8]) -> bool {
-    let name = text.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
-    text[name..].starts_with(b"--")
 }
 
 #[cfg(test)]

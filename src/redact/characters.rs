@@ -32,14 +32,14 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// The six bits that a character of base64 stands for.
+/// The six bits that a character of base64 stands for; of another, with the uppermost bit set.
 #[inline]
 pub(super) fn sextet(character: u8) -> u8 {
     SEXTET[usize::from(character)]
 }
 
 const SEXTET: [u8; 256] = {
-    let mut sextets = [63; 256];
+    let mut sextets = [0xff; 256];
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut value = 0;
     while value < alphabet.len() {
@@ -48,6 +48,8 @@ const SEXTET: [u8; 256] = {
     }
     sextets[b'+' as usize] = 62;
     sextets[b'-' as usize] = 62;
+    sextets[b'/' as usize] = 63;
+    sextets[b'_' as usize] = 63;
     sextets
 };
 
@@ -57,6 +59,19 @@ pub(super) fn decode_group(group: &[u8]) -> [u8; 3] {
     let bits = group.iter().fold(0, |bits, &character| bits << 6 | u32::from(sextet(character)));
     let [_, bytes @ ..] = (bits << (6 * (4 - group.len()))).to_be_bytes();
     bytes
+}
+
+/// The twelve bytes that so many characters stand for, if all are of base64.
+#[inline]
+pub(super) fn decode_block(characters: &[u8; 16]) -> Option<[u8; 12]> {
+    let mut bytes = [0; 12];
+    let mut all = 0;
+    for (group, bytes) in characters.as_chunks::<4>().0.iter().zip(bytes.as_chunks_mut::<3>().0) {
+        let [a, b, c, d] = group.map(sextet);
+        all |= a | b | c | d;
+        *bytes = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+    }
+    (all & 0x80 == 0).then_some(bytes)
 }
 
 /// Encoders break their lines at one of these lengths (RFC 7468 §2, RFC 2045 §6.8).

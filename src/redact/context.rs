@@ -245,19 +245,33 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
     if option::is_option(word_end) {
         return option::after_bearer(cursor);
     }
-    match Gap::read(&mut cursor)? {
-        Some(_) if is_challenge(word_end) || is_token_type(word_end.before(48)) => Ok(Lead::Nothing),
-        Some(gap) => Scheme { kind: Kind::Token, gap }.lead(cursor, Trust::Scheme),
-        None => Ok(Lead::Nothing),
+    let Some(gap) = Gap::read(&mut cursor)? else { return Ok(Lead::Nothing) };
+    let before = word_end.before(48);
+    if is_challenge(before) || is_token_type(before) {
+        return Ok(Lead::Nothing);
     }
+    Scheme { kind: Kind::Token, gap }.lead(cursor, Trust::Scheme)
 }
 
-/// Whether the word `bearer` that ends here stands in a challenge.
-pub(super) fn is_challenge(word_end: &Cursor<'_>) -> bool {
+/// Whether the scheme `bearer` that ends here follows once more: an anchor of its own, which decides.
+pub(super) fn is_again(word_end: &Cursor<'_>) -> Result<bool, More> {
+    let [blank, first, others] = [0, 1, 2].map(|len| word_end.advanced(len));
+    Ok(blank.peek()? == Some(b' ')
+        && matches!(first.peek()?, Some(b'b' | b'B'))
+        && (others.starts_with(b"earer ")? || others.starts_with(b"EARER ")?))
+}
+
+/// Whether the word `bearer` at the end of this text stands in a challenge.
+pub(super) fn is_challenge(before: &[u8]) -> bool {
     const WORD: &[u8] = b"authenticate";
-    let before = word_end.before(48);
-    let begins = before.len().saturating_sub(WORD.len() - 1);
-    memchr::memchr2_iter(b'a', b'A', &before[..begins]).any(|at| before[at..at + WORD.len()].eq_ignore_ascii_case(WORD))
+    /// The letter that few other words have.
+    const RARE_AT: usize = 3;
+    memchr::memchr2_iter(b'h', b'H', before).any(|at| {
+        let begin = at.checked_sub(RARE_AT);
+        begin
+            .and_then(|begin| before.get(begin..begin + WORD.len()))
+            .is_some_and(|word| word.eq_ignore_ascii_case(WORD))
+    })
 }
 
 /// Whether something separates a name from a value.

@@ -65,12 +65,18 @@ impl<'a> Cursor<'a> {
 
     /// At most `len` bytes before this position, in the same record and the same line.
     pub fn before(&self, len: usize) -> &'a [u8] {
-        let start = self.floor.max(self.at.saturating_sub(len));
-        let before = &self.bytes[start.min(self.at)..self.at];
+        let before = self.before_in_record(len);
         match memchr::memrchr(b'\n', before) {
             Some(newline) => &before[newline + 1..],
             None => before,
         }
+    }
+
+    /// The same, other lines too.
+    #[inline]
+    pub fn before_in_record(&self, len: usize) -> &'a [u8] {
+        let start = self.floor.max(self.at.saturating_sub(len));
+        &self.bytes[start.min(self.at)..self.at]
     }
 
     pub fn advanced(mut self, by: usize) -> Self {

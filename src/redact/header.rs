@@ -1,6 +1,6 @@
 //! Reading a JOSE header: base64, JSON, and the members that prove it.
 
-use super::characters::{Characters, decode_group, is_base64};
+use super::characters::{Characters, decode_block, decode_group, is_base64};
 use super::cursor::More;
 use base64::Engine;
 use base64::alphabet;
@@ -80,36 +80,37 @@ pub(super) fn read_object(text: Text<'_>) -> Result<Object, More> {
     }
 }
 
+/// `{"alg":1}`
+pub(super) const CHARACTERS_MIN: usize = 12;
+
 /// Whether the first characters decode to the beginning of a JSON object. Nearly all candidates end here, so it is cheap.
 pub(super) fn begins_object(text: Text<'_>) -> Result<bool, More> {
     const CHARACTERS: usize = 16;
-    /// `{"alg":1}`
-    const CHARACTERS_MIN: usize = 12;
-    let mut read = Vec::new();
-    let characters = match text {
-        Text::Plain(text) => {
-            let text = &text[..text.len().min(CHARACTERS)];
-            &text[..text.iter().position(|&byte| !is_base64(byte)).unwrap_or(text.len())]
-        }
-        Text::Encoded { .. } => {
-            { text }.read(&mut read, CHARACTERS)?;
-            &read
-        }
-    };
+    if let Text::Plain(text) = text
+        && let Some(decoded) = text.first_chunk().and_then(decode_block)
+    {
+        return Ok(is_beginning(&decoded));
+    }
+    let mut characters = Vec::new();
+    match text {
+        Text::Plain(text) => characters.extend(text.iter().take(CHARACTERS).take_while(|&&byte| is_base64(byte))),
+        Text::Encoded { .. } => _ = { text }.read(&mut characters, CHARACTERS)?,
+    }
     if characters.len() < CHARACTERS_MIN {
         return Ok(false);
     }
-    let mut buffer = [0; CHARACTERS / 4 * 3];
-    let (groups, _) = characters.as_chunks::<4>();
-    for (bytes, group) in buffer.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
-        *bytes = decode_group(group);
+    let groups = characters.as_chunks::<4>().0;
+    let decoded: Vec<u8> = groups.iter().flat_map(|group| decode_group(group)).collect();
+    Ok(is_beginning(&decoded))
+}
+
+/// Whether a text in UTF-8 that is a JSON object can begin so.
+fn is_beginning(text: &[u8]) -> bool {
+    let is_object = text[0] == b'{' && matches!(text[1], b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}');
+    if !is_object || text.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
+        return false;
     }
-    let decoded = &buffer[..groups.len() * 3];
-    let is_object = decoded[0] == b'{' && matches!(decoded[1], b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}');
-    if !is_object || decoded.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
-        return Ok(false);
-    }
-    Ok(decoded.is_ascii() || std::str::from_utf8(decoded).map_or_else(|error| error.error_len().is_none(), |_| true))
+    text.is_ascii() || std::str::from_utf8(text).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// Characters of base64, in either alphabet.

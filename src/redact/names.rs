@@ -74,6 +74,13 @@ pub(super) fn end<'a>(anchor: &Cursor<'a>, len: usize) -> Result<Option<Cursor<'
     Ok(if end.peek()?.is_some_and(is_name_byte) { None } else { Some(end) })
 }
 
+/// All bytes of a name that ends here.
+pub(super) fn before<'a>(end: &Cursor<'a>) -> &'a [u8] {
+    let before = end.before_in_record(NAME_LEN_MAX);
+    let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |last| last + 1);
+    &before[start..]
+}
+
 /// The class of a name that `text` ends with.
 pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if let Some(before) = strip_word(text, b"token") {

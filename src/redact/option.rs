@@ -3,7 +3,7 @@
 use super::context::{Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
-use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
+use super::names::{self, Class, NAME_LEN_MAX};
 use super::separator::quote;
 use super::value::{Grammar, Trust};
 
@@ -31,9 +31,8 @@ pub(super) fn after_name(name_end: &Cursor<'_>, extra: &[Vec<u8>]) -> Result<Lea
 
 /// Whether the name that ends here is an option: two dashes before it, and nothing before them.
 pub(super) fn is_option(name_end: &Cursor<'_>) -> bool {
-    let before = name_end.before(NAME_LEN_MAX);
-    let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
-    before[start..].starts_with(b"--") && before.len() > start + 2
+    let name = names::before(name_end);
+    name.starts_with(b"--") && name.len() > 2
 }
 
 /// `--oauth2-bearer X`, also with `=` or as two elements of a list: a credential whatever it looks like.

@@ -295,6 +295,9 @@ pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
 
 /// Steps over a quotation mark in a transport encoding: of URLs, of JSON, of HTML, and nginx's `\x22`.
 pub(super) fn eat_encoded_quote(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    if !matches!(cursor.peek()?, Some(b'%' | b'\\' | b'&')) {
+        return Ok(false);
+    }
     if let Some(unit) = cursor.unit()?
         && unit.len > 1
         && matches!(unit.byte, b'"' | b'\'')

@@ -30,6 +30,7 @@ use super::marker::{Template, marker_len};
 use super::names::{self, Class};
 use super::trace::Rejection;
 use super::word::{Shape, is_placeholder, shape};
+use std::borrow::Cow;
 
 /// Which characters a value may have, and so where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,9 +213,9 @@ fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
 }
 
 /// The beginning of a value, as far as a decision needs it.
-pub(super) struct Sample {
-    text: [u8; SAMPLE_LEN],
-    len: usize,
+pub(super) struct Sample<'a> {
+    /// Its transport encoding removed.
+    text: Cow<'a, [u8]>,
     /// Where it ends in the bytes at hand, or where reading stopped.
     end: usize,
     /// Whether that is all of it.
@@ -224,36 +225,38 @@ pub(super) struct Sample {
     at_marker: bool,
 }
 
-impl Sample {
+impl<'a> Sample<'a> {
     /// Reads the beginning of the value at `at`. A marker ends it.
-    pub fn read(at: &Cursor<'_>, grammar: Grammar, template: &Template) -> Result<Self, More> {
-        let mut sample = Self { text: [0; SAMPLE_LEN], len: 0, end: at.at, whole: false, grammar, at_marker: false };
+    pub fn read(at: &Cursor<'a>, grammar: Grammar, template: &Template) -> Result<Self, More> {
+        let (mut len, mut decoded) = (0, None::<Vec<u8>>);
+        let (mut whole, mut at_marker) = (false, false);
         let mut cursor = *at;
         let mut digits = true;
-        while sample.len < SAMPLE_LEN {
+        while len < SAMPLE_LEN {
             let unit = match grammar.next(&cursor, digits)? {
                 Some(unit) if !is_marker(&cursor, template)? => unit,
                 unit => {
-                    sample.whole = true;
-                    sample.at_marker = unit.is_some();
+                    (whole, at_marker) = (true, unit.is_some());
                     break;
                 }
             };
+            if unit.len > 1 || decoded.is_some() {
+                decoded.get_or_insert_with(|| at.rest()[..len].to_vec()).push(unit.byte);
+            }
             digits &= unit.byte.is_ascii_digit();
-            sample.text[sample.len] = unit.byte;
-            sample.len += 1;
+            len += 1;
             cursor.at += unit.len;
         }
-        sample.end = cursor.at;
-        Ok(sample)
+        let text = decoded.map_or_else(|| Cow::Borrowed(&at.rest()[..len]), Cow::Owned);
+        Ok(Self { text, end: cursor.at, whole, grammar, at_marker })
     }
 
     fn text(&self) -> &[u8] {
-        &self.text[..self.len]
+        &self.text
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.text.is_empty()
     }
 
     /// Where it ends, or where so much of it ends as was read.
@@ -263,7 +266,7 @@ impl Sample {
 
     /// Whether it looks random, and is at least so long.
     pub fn is_random(&self, len_min: usize) -> bool {
-        self.len >= len_min && (!self.whole || shape(self.text()) == Shape::Random)
+        self.text.len() >= len_min && (!self.whole || shape(self.text()) == Shape::Random)
     }
 
     /// `access_token=self.access_token`, `refresh_token=refresh_token`
@@ -318,7 +321,7 @@ impl Sample {
     }
 }
 
-impl Sample {
+impl Sample<'_> {
     /// Why this is no credential, which is known.
     pub fn why_not(&self, trust: Trust) -> Rejection {
         let text = self.text();

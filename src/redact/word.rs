@@ -168,61 +168,27 @@ fn is_numbered_word(letters: &[u8], digits: &[u8]) -> bool {
 /// Whether a whole value only stands where a credential would, or says something of one: `null`, `***`, `xxxx`,
 /// `**REDACTED**`, `expired` and their like.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    const WORDS: [&[u8]; 54] = [
-        b"null",
-        b"none",
-        b"nil",
-        b"undefined",
-        b"true",
-        b"false",
-        b"nan",
-        b"empty",
-        b"na",
-        b"n/a",
-        b"string",
-        b"redacted",
-        b"masked",
-        b"hidden",
-        b"filtered",
-        b"removed",
-        b"omitted",
-        b"protected",
-        b"secure",
-        b"sensitive",
-        b"deleted",
-        b"token",
-        b"access_token",
-        b"accesstoken",
-        b"header",
-        b"scheme",
-        b"prefix",
-        b"yes",
-        b"no",
-        b"ok",
-        b"on",
-        b"off",
-        b"set",
-        b"unset",
-        b"present",
-        b"absent",
-        b"missing",
-        b"found",
-        b"valid",
-        b"invalid",
-        b"opaque",
-        b"expired",
-        b"enabled",
-        b"disabled",
-        b"required",
-        b"optional",
-        b"allow",
-        b"allowed",
-        b"deny",
-        b"denied",
-        b"revoked",
-        b"unknown",
-        b"bearer",
-        b"basic",
+    /// By their length.
+    const WORDS: [&[&[u8]]; 13] = [
+        &[],
+        &[],
+        &[b"na", b"no", b"ok", b"on"],
+        &[b"nil", b"nan", b"n/a", b"yes", b"off", b"set"],
+        &[b"null", b"none", b"true", b"deny"],
+        &[b"false", b"empty", b"token", b"unset", b"found", b"valid", b"allow", b"basic"],
+        &[
+            b"string", b"masked", b"hidden", b"secure", b"header", b"scheme", b"prefix", b"absent", b"opaque",
+            b"denied", b"bearer",
+        ],
+        &[
+            b"removed", b"omitted", b"deleted", b"present", b"missing", b"invalid", b"expired", b"enabled", b"allowed",
+            b"revoked", b"unknown",
+        ],
+        &[b"redacted", b"filtered", b"disabled", b"required", b"optional"],
+        &[b"undefined", b"protected", b"sensitive"],
+        &[],
+        &[b"accesstoken"],
+        &[b"access_token"],
     ];
     let mut text = value;
     while let [first, rest @ ..] = text
@@ -235,7 +201,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     {
         text = rest;
     }
-    if WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    if WORDS.get(text.len()).is_some_and(|words| words.iter().any(|word| text.eq_ignore_ascii_case(word))) {
         return true;
     }
     match value {

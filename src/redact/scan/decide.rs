@@ -10,7 +10,7 @@ use crate::redact::context::{self, Lead, Place, Span};
 use crate::redact::cookie_jar;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
-use crate::redact::header::{Text, begins_object};
+use crate::redact::header::{CHARACTERS_MIN, Text, begins_object};
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
@@ -155,7 +155,7 @@ impl Scan {
             Anchor::User => Carrier::Option,
             Anchor::Cookie | Anchor::CookieJar => Carrier::Cookie,
             Anchor::Member | Anchor::Signature { .. } => Carrier::Member,
-            Anchor::Jose | Anchor::Compressed | Anchor::Encoded(_) => Carrier::before(&cursor),
+            Anchor::Compressed | Anchor::Encoded(_) => Carrier::before(&cursor),
             _ => Carrier::None,
         };
         if self.objects_only {
@@ -179,11 +179,16 @@ impl Scan {
             Anchor::Scheme => {
                 let scheme = matches!(cursor.before(1), [b'b' | b'B']);
                 let end = cursor.advanced(range.len());
-                self.carrier = Carrier::of_scheme(&end);
-                match if scheme { context::after_bearer(&end)? } else { Lead::Nothing } {
+                if !scheme || context::is_again(&end)? {
+                    return Ok(Decision::Nothing);
+                }
+                match context::after_bearer(&end)? {
                     // `"bearer": "…"`: a member's name.
-                    Lead::Nothing if scheme => self.after_name(shared, &cursor, range.len())?,
-                    lead => lead,
+                    Lead::Nothing => self.after_name(shared, &cursor, range.len())?,
+                    lead => {
+                        self.carrier = Carrier::of_scheme(&end);
+                        lead
+                    }
                 }
             }
             Anchor::Authorization => {
@@ -251,10 +256,16 @@ impl Scan {
     /// Decides at base64 of an object: a token, a session, or a text that holds a credential.
     fn object(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
         let cursor = self.at(window, at);
-        let is_plain = self.memo.run_len(&cursor)? >= 16;
+        let run_len = self.memo.run_len(&cursor)?;
+        // A header that is too short to say anything.
+        if run_len < CHARACTERS_MIN && cursor.peek_at(run_len)? == Some(b'.') {
+            return Ok(Decision::Nothing);
+        }
+        let is_plain = run_len >= 16;
         if is_plain && !begins_object(Text::Plain(cursor.rest()))? {
             return Ok(Decision::Nothing);
         }
+        self.carrier = Carrier::before(&cursor);
         if let Some(header) = jose::head(&cursor, &mut self.memo)? {
             return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
         }

@@ -97,7 +97,7 @@ impl Scan {
                 }
                 Ok(match context::after_bearer(&end)? {
                     Lead::Value(place) => self.why_no_value(shared, window, place)?,
-                    _ if context::is_challenge(&end) => Rejection::Challenge,
+                    _ if context::is_challenge(end.before(48)) => Rejection::Challenge,
                     _ => Rejection::Parameter,
                 })
             }
