@@ -23,7 +23,7 @@
 //! 3. but for addresses of contracts: `0x` and 40 hexadecimal digits;
 //! 4. but for what has capitals and digits alone and is short: `SUMMER2023`, `AADSTS50058`, and for `0x…`.
 
-use super::characters::is_base64;
+use super::characters::{is_base64, is_base64url};
 use super::cursor::{Cursor, More, Unit};
 use super::fingerprint::Digester;
 use super::marker::{Template, marker_len};
@@ -139,13 +139,6 @@ impl Grammar {
         if let Grammar::Quoted(quote) | Grammar::Element(quote) = self {
             return quoted_unit(at, quote);
         }
-        // Nearly all characters are of a kind that belongs to a value wherever it stands.
-        if let Some(byte) = at.peek()?
-            && (byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-            && self != Grammar::Number
-        {
-            return Ok(Some(Unit { byte, len: 1 }));
-        }
         let Some(unit) = at.unit()? else { return Ok(None) };
         let belongs = match self.role(unit) {
             Role::In => true,
@@ -154,6 +147,16 @@ impl Grammar {
             Role::Joint => (unit.byte == b':' || digits) && is_key(&at.advanced(unit.len))?,
         };
         Ok(belongs.then_some(unit))
+    }
+
+    /// How many of the next bytes belong to a value wherever it stands, and can't begin a marker.
+    fn plain_run(self, bytes: &[u8], template: &Template) -> usize {
+        if self == Grammar::Number {
+            return 0;
+        }
+        let first = template.first();
+        let is_plain = |byte: u8| is_base64url(byte) && byte != first;
+        bytes.iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len())
     }
 
     /// The end of a value that is no credential; if it is long, somewhere in it.
@@ -233,6 +236,18 @@ impl<'a> Sample<'a> {
         let mut cursor = *at;
         let mut digits = true;
         while len < SAMPLE_LEN {
+            let rest = cursor.rest();
+            let plain = grammar.plain_run(&rest[..rest.len().min(SAMPLE_LEN - len)], template);
+            if plain > 0 {
+                let run = &rest[..plain];
+                if let Some(decoded) = &mut decoded {
+                    decoded.extend_from_slice(run);
+                }
+                digits &= run.iter().all(u8::is_ascii_digit);
+                len += plain;
+                cursor.at += plain;
+                continue;
+            }
             let unit = match grammar.next(&cursor, digits)? {
                 Some(unit) if !is_marker(&cursor, template)? => unit,
                 unit => {
@@ -437,7 +452,7 @@ impl Body {
     }
 
     fn step(&mut self, cursor: &mut Cursor<'_>, template: &Template) -> Result<bool, More> {
-        let plain = self.plain_run(cursor.rest(), template);
+        let plain = self.grammar.plain_run(cursor.rest(), template);
         if plain > 0 {
             let run = &cursor.rest()[..plain];
             self.digester.update(run);
@@ -453,14 +468,5 @@ impl Body {
         self.digits &= unit.byte.is_ascii_digit();
         cursor.at += unit.len;
         Ok(true)
-    }
-
-    /// How many of the next bytes are letters and digits of the value without any doubt.
-    fn plain_run(&self, bytes: &[u8], template: &Template) -> usize {
-        if self.grammar == Grammar::Number {
-            return 0;
-        }
-        let first = template.first();
-        bytes.iter().position(|&byte| !byte.is_ascii_alphanumeric() || byte == first).unwrap_or(bytes.len())
     }
 }
