@@ -18,7 +18,12 @@ const FILL_LEN: usize = 256 << 10;
 const RUNS: usize = 5;
 /// Speed at the long length, as a part of that at the short one.
 const RATIO_MIN: f64 = 0.8;
+/// The same for a record, which is held as a whole: the long one does not fit into the caches that the short one fits into.
+const RATIO_MIN_RECORD: f64 = 0.5;
+/// Where a text only looks like the beginning of something.
 const SPEED_MIN: f64 = 50e6;
+/// Where each unit is a place at which a credential may stand, or one does, and where JSON is read and written around it.
+const SPEED_MIN_PLACES: f64 = 5e6;
 /// What is as fast as this is limited by caches, of which the long text is larger than some.
 const FAST: f64 = 200e6;
 /// A record may be longer than its text: characters are escaped.
@@ -44,70 +49,75 @@ struct Haystack {
     head: &'static str,
     unit: &'static str,
     found: Found,
+    speed_min: f64,
 }
 
 const fn haystack(name: &'static str, head: &'static str, unit: &'static str, found: Found) -> Haystack {
-    Haystack { name, head, unit, found }
+    Haystack { name, head, unit, found, speed_min: SPEED_MIN }
+}
+
+const fn places(name: &'static str, head: &'static str, unit: &'static str, found: Found) -> Haystack {
+    Haystack { name, head, unit, found, speed_min: SPEED_MIN_PLACES }
 }
 
 #[rustfmt::skip] // a table is read by lines
 const HAYSTACKS: &[Haystack] = &[
     haystack("header starts", "", "eyJ", Found::Nothing),
-    haystack("header starts with a name", "", "eyJhbGciOiJ", Found::Some),
+    places("header starts with a name", "", "eyJhbGciOiJ", Found::Some),
     haystack("headers and dots", "", "eyJ.", Found::Nothing),
-    haystack("headers alone", "", "eyJhbGciOiJIUzI1NiJ9 ", Found::Nothing),
-    haystack("header after header", "", "eyJhbGciOiJIUzI1NiJ9.", Found::Some),
+    places("headers alone", "", "eyJhbGciOiJIUzI1NiJ9 ", Found::Nothing),
+    places("header after header", "", "eyJhbGciOiJIUzI1NiJ9.", Found::Some),
     haystack("one long token", "eyJhbGciOiJIUzI1NiJ9.", "c2lnbmF0dXJl", Found::One),
-    haystack("spaced headers", "", "eyAi", Found::Nothing),
+    places("spaced headers", "", "eyAi", Found::Nothing),
     haystack("spread headers", "", "ewogICJ", Found::Nothing),
     haystack("nested objects", "eyJ", "Ijp7", Found::Some),
     haystack("schemes", "", "Bearer ", Found::Nothing),
-    haystack("schemes of words", "", "Bearer of ", Found::Nothing),
-    haystack("authorization", "", "Authorization: ", Found::Some),
-    haystack("names", "", "access_token=", Found::Some),
+    places("schemes of words", "", "Bearer of ", Found::Nothing),
+    places("authorization", "", "Authorization: ", Found::Some),
+    places("names", "", "access_token=", Found::Some),
     haystack("names and blanks", "", "access_token= ", Found::Nothing),
-    haystack("cookies", "", "Cookie: a=b; ", Found::Nothing),
-    haystack("one long cookie", "Cookie: ", "a=b; ", Found::Nothing),
+    places("cookies", "", "Cookie: a=b; ", Found::Nothing),
+    places("one long cookie", "Cookie: ", "a=b; ", Found::Nothing),
     haystack("three parts", "", "a.b.c ", Found::Nothing),
     haystack("parts without end", "", "a.b.c.", Found::Nothing),
     haystack("base64", "", "QUJDRGFiY2QwMTIz", Found::Nothing),
-    haystack("base64 of base64 of a header", "", "ZXlK", Found::Nothing),
+    places("base64 of base64 of a header", "", "ZXlK", Found::Nothing),
     haystack("base64 of braces", "", "e3t7", Found::Nothing),
-    haystack("base64 of a name", "", "Ijoi", Found::Nothing),
+    places("base64 of a name", "", "Ijoi", Found::Nothing),
     haystack("percent signs", "", "%25", Found::Nothing),
     haystack("percent dots", "", "%2E", Found::Nothing),
-    haystack("percent headers", "", "%65%79%4A", Found::Nothing),
-    haystack("headers and percent dots", "", "eyJ%2E", Found::Nothing),
+    places("percent headers", "", "%65%79%4A", Found::Nothing),
+    places("headers and percent dots", "", "eyJ%2E", Found::Nothing),
     haystack("backslashes", "", "\\", Found::Nothing),
     haystack("escaped quotes", "", "\\\"", Found::Nothing),
-    haystack("escaped letters", "", "\\u0065", Found::Nothing),
-    haystack("escaped line ends", "", "eyJ\\n", Found::Nothing),
+    places("escaped letters", "", "\\u0065", Found::Nothing),
+    places("escaped line ends", "", "eyJ\\n", Found::Nothing),
     haystack("nested strings", "", "{\"a\":\"{\\\"a\\\":\\\"", Found::Nothing),
     haystack("objects", "", "{\"a\":", Found::Nothing),
     haystack("quotes", "", "\"", Found::Nothing),
     haystack("references", "", "&#46;", Found::Nothing),
-    haystack("references to letters", "", "&#101;", Found::Nothing),
+    places("references to letters", "", "&#101;", Found::Nothing),
     haystack("ampersands", "", "&amp;", Found::Nothing),
-    haystack("hex", "", "65794a", Found::Nothing),
-    haystack("spaced hex", "", "65 79 4a ", Found::Nothing),
+    places("hex", "", "65794a", Found::Nothing),
+    places("spaced hex", "", "65 79 4a ", Found::Nothing),
     haystack("user parts", "", "://", Found::Nothing),
     haystack("user parts without host", "", "://a:b", Found::Nothing),
     haystack("soft line breaks", "", "=\n", Found::Nothing),
-    haystack("headers and soft line breaks", "", "eyJ=\n", Found::Nothing),
-    haystack("headers by lines", "", "eyJ\n", Found::Nothing),
-    haystack("headers by folded lines", "", "eyJ\n  ", Found::Nothing),
+    places("headers and soft line breaks", "", "eyJ=\n", Found::Nothing),
+    places("headers by lines", "", "eyJ\n", Found::Nothing),
+    places("headers by folded lines", "", "eyJ\n  ", Found::Nothing),
     haystack("colours", "", "\u{1b}[32m", Found::Nothing),
-    haystack("coloured headers", "", "eyJ\u{1b}[32m", Found::Nothing),
-    haystack("zeros", "", "e\0y\0J\0", Found::Nothing),
-    haystack("disclosures", "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "~WyJh", Found::Some),
-    haystack("paseto", "", "v4.local.", Found::Nothing),
-    haystack("sessions", "", "eyJpdiI6", Found::Some),
-    haystack("json serialization", "", "\"protected\":\"eyJ\",", Found::Nothing),
-    haystack("parameters", "", "Digest response=", Found::Some),
-    haystack("two lines", "", "key: \"authorization\"\n", Found::Nothing),
-    haystack("options", "", "--token ", Found::Nothing),
+    places("coloured headers", "", "eyJ\u{1b}[32m", Found::Nothing),
+    places("zeros", "", "e\0y\0J\0", Found::Nothing),
+    places("disclosures", "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "~WyJh", Found::Some),
+    places("paseto", "", "v4.local.", Found::Nothing),
+    places("sessions", "", "eyJpdiI6", Found::Some),
+    places("json serialization", "", "\"protected\":\"eyJ\",", Found::Nothing),
+    places("parameters", "", "Digest response=", Found::Some),
+    places("two lines", "", "key: \"authorization\"\n", Found::Nothing),
+    places("options", "", "--token ", Found::Nothing),
     haystack("marks", "", "redacted-jwt-", Found::Nothing),
-    haystack("credentials", "", "Authorization: Bearer 9f86d081884c7d659a2feaa0 \n", Found::Each),
+    places("credentials", "", "Authorization: Bearer 9f86d081884c7d659a2feaa0 \n", Found::Each),
 ];
 
 impl Haystack {
@@ -240,11 +250,16 @@ fn main() -> ExitCode {
             if *path_name == "text" {
                 problems.extend(haystack.misjudged(&long, found).map(|problem| format!("{name}: {problem}")));
             }
-            let ratio_min = if is_test { RATIO_MIN_UNMEASURED } else { RATIO_MIN };
+            let ratio_min = match *path_name {
+                _ if is_test => RATIO_MIN_UNMEASURED,
+                "json" => RATIO_MIN_RECORD,
+                _ => RATIO_MIN,
+            };
             if ratio < ratio_min && long_speed < FAST {
                 problems.push(format!("{name}: {ratio:.2} of the speed at the eighth of the length"));
             }
-            if !is_test && long_speed < SPEED_MIN {
+            let speed_min = if *path_name == "json" { SPEED_MIN_PLACES } else { haystack.speed_min };
+            if !is_test && long_speed < speed_min {
                 problems.push(format!("{name}: {long_mb:.1} MB/s"));
             }
         }

@@ -61,19 +61,6 @@ pub(super) fn decode_group(group: &[u8]) -> [u8; 3] {
     bytes
 }
 
-/// The twelve bytes that so many characters stand for, if all are of base64.
-#[inline]
-pub(super) fn decode_block(characters: &[u8; 16]) -> Option<[u8; 12]> {
-    let mut bytes = [0; 12];
-    let mut all = 0;
-    for (group, bytes) in characters.as_chunks::<4>().0.iter().zip(bytes.as_chunks_mut::<3>().0) {
-        let [a, b, c, d] = group.map(sextet);
-        all |= a | b | c | d;
-        *bytes = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
-    }
-    (all & 0x80 == 0).then_some(bytes)
-}
-
 /// Encoders break their lines at one of these lengths (RFC 7468 §2, RFC 2045 §6.8).
 const LINE_LENS: [u64; 2] = [64, 76];
 /// More colour codes in a row are no colouring.

@@ -1,6 +1,6 @@
 //! Reading a JOSE header: base64, JSON, and the members that prove it.
 
-use super::characters::{Characters, decode_block, decode_group, is_base64};
+use super::characters::{Characters, is_base64, sextet};
 use super::cursor::More;
 use base64::Engine;
 use base64::alphabet;
@@ -86,31 +86,44 @@ pub(super) const CHARACTERS_MIN: usize = 12;
 /// Whether the first characters decode to the beginning of a JSON object. Nearly all candidates end here, so it is cheap.
 pub(super) fn begins_object(text: Text<'_>) -> Result<bool, More> {
     const CHARACTERS: usize = 16;
-    if let Text::Plain(text) = text
-        && let Some(decoded) = text.first_chunk().and_then(decode_block)
-    {
-        return Ok(is_beginning(&decoded));
-    }
-    let mut characters = Vec::new();
     match text {
-        Text::Plain(text) => characters.extend(text.iter().take(CHARACTERS).take_while(|&&byte| is_base64(byte))),
-        Text::Encoded { .. } => _ = { text }.read(&mut characters, CHARACTERS)?,
+        Text::Plain(text) => Ok(is_beginning(&text[..text.len().min(CHARACTERS)])),
+        Text::Encoded { .. } => {
+            let mut characters = Vec::new();
+            { text }.read(&mut characters, CHARACTERS)?;
+            Ok(is_beginning(&characters))
+        }
     }
-    if characters.len() < CHARACTERS_MIN {
-        return Ok(false);
-    }
-    let groups = characters.as_chunks::<4>().0;
-    let decoded: Vec<u8> = groups.iter().flat_map(|group| decode_group(group)).collect();
-    Ok(is_beginning(&decoded))
 }
 
-/// Whether a text in UTF-8 that is a JSON object can begin so.
-fn is_beginning(text: &[u8]) -> bool {
-    let is_object = text[0] == b'{' && matches!(text[1], b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}');
-    if !is_object || text.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace()) {
-        return false;
+/// Whether the characters are base64 of what a JSON object in UTF-8 can begin with; what is no base64 ends them.
+fn is_beginning(characters: &[u8]) -> bool {
+    let (groups, _) = characters.as_chunks::<4>();
+    // Bytes that are still to come of a character in UTF-8 (RFC 3629 §4).
+    let mut rest = 0;
+    let mut decoded = 0;
+    for group in groups {
+        let [a, b, c, d] = group.map(sextet);
+        if (a | b | c | d) & 0x80 != 0 {
+            break;
+        }
+        let bytes = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+        if decoded == 0 && !matches!(bytes, [b'{', b'"' | b' ' | b'\t' | b'\r' | b'\n' | b'}', _]) {
+            return false;
+        }
+        for byte in bytes {
+            rest = match (rest, byte) {
+                (0, b' '..=0x7f | b'\t' | b'\r' | b'\n' | 0x0c) => 0,
+                (0, 0xc2..=0xdf) => 1,
+                (0, 0xe0..=0xef) => 2,
+                (0, 0xf0..=0xf4) => 3,
+                (1.., 0x80..=0xbf) => rest - 1,
+                _ => return false,
+            };
+        }
+        decoded += group.len();
     }
-    text.is_ascii() || std::str::from_utf8(text).map_or_else(|error| error.error_len().is_none(), |_| true)
+    decoded >= CHARACTERS_MIN
 }
 
 /// Characters of base64, in either alphabet.
