@@ -14,6 +14,10 @@ const PLACES: usize = 4;
 pub(super) struct Tables {
     pub kernel: Kernel,
     /// By the byte.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "instructions of x86-64 alone look up so much")
+    )]
     bytes: [[[u8; 128]; PLACES]; SETS],
     /// By the lower four bits of the byte, and by the upper four.
     nibbles: [[[[u8; 16]; 2]; PLACES]; SETS],
@@ -26,6 +30,8 @@ pub(super) enum Kernel {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// Every place is one.
     Plain,
 }
@@ -41,6 +47,10 @@ pub(super) fn kernels() -> Vec<Kernel> {
         if is_x86_feature_detected!("avx2") {
             kernels.push(Kernel::Avx2);
         }
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("neon") {
+        kernels.push(Kernel::Neon);
     }
     kernels.push(Kernel::Plain);
     kernels
@@ -83,6 +93,9 @@ impl Tables {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => unsafe { x86::avx2(&self.nibbles, text, from, confirm) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => unsafe { arm::neon(&self.nibbles, text, from, confirm) },
             Kernel::Plain => Err(from),
         }
     }
@@ -189,5 +202,59 @@ mod x86 {
         // SAFETY: 16 bytes can be read, at whatever address.
         let table = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
         _mm256_broadcastsi128_si256(table)
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::{PLACES, SETS};
+    use std::arch::aarch64::*;
+
+    /// Tables of 16 bytes are looked up by four bits at once.
+    #[target_feature(enable = "neon")]
+    pub fn neon<R>(
+        tables: &[[[[u8; 16]; 2]; PLACES]; SETS],
+        text: &[u8],
+        from: usize,
+        confirm: impl Fn(usize) -> Option<R>,
+    ) -> Result<R, usize> {
+        const LEN: usize = 16;
+        let mut at = from;
+        while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
+            let mut groups = [vdupq_n_u8(0xff); SETS];
+            for place in 0..PLACES {
+                let bytes = load128(block, place);
+                let lower = vandq_u8(bytes, vdupq_n_u8(15));
+                let upper = vshrq_n_u8::<4>(bytes);
+                for (groups, tables) in groups.iter_mut().zip(tables) {
+                    let [lower_table, upper_table] = &tables[place];
+                    let lower = vqtbl1q_u8(load128(lower_table, 0), lower);
+                    let upper = vqtbl1q_u8(load128(upper_table, 0), upper);
+                    *groups = vandq_u8(*groups, vandq_u8(lower, upper));
+                }
+            }
+            let any = groups.into_iter().fold(vdupq_n_u8(0), |any, groups| vorrq_u8(any, groups));
+            // Four bits for each byte.
+            let bits = vshrn_n_u16::<4>(vreinterpretq_u16_u8(vtstq_u8(any, any)));
+            let mut candidates = vget_lane_u64::<0>(vreinterpret_u64_u8(bits));
+            while candidates != 0 {
+                let index = candidates.trailing_zeros() / 4;
+                if let Some(answer) = confirm(at + index as usize) {
+                    return Ok(answer);
+                }
+                candidates &= !(15 << (4 * index));
+            }
+            at += LEN;
+        }
+        Err(at)
+    }
+
+    /// The vector that begins at `place`.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn load128<const LEN: usize>(bytes: &[u8; LEN], place: usize) -> uint8x16_t {
+        let vector = bytes[place..].first_chunk::<16>().expect("a block is longer than a vector by all places");
+        // SAFETY: 16 bytes can be read, at whatever address.
+        unsafe { vld1q_u8(vector.as_ptr()) }
     }
 }
