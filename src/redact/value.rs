@@ -20,7 +20,7 @@
 //! `$TOKEN`, `expired`), and the name of a credential with its own value behind it (that one is looked at by itself).
 //! 1. but for source code: `access_token=self.access_token`, `access_token=access_token`;
 //! 2. but for names of things with a short number: `node-1a2b3c`;
-//! 3. but for addresses of contracts: `0x` and 40 hexadecimal digits;
+//! 3. but for addresses of contracts, `0x` and 40 hexadecimal digits, and for colours, `#f8f8f2`;
 //! 4. but for what has capitals and digits alone and is short: `SUMMER2023`, `AADSTS50058`, and for `0x…`.
 
 use super::characters::{is_base64, is_base64url};
@@ -284,11 +284,12 @@ impl<'a> Sample<'a> {
         self.text.len() >= len_min && (!self.whole || shape(self.text()) == Shape::Random)
     }
 
-    /// `access_token=self.access_token`, `refresh_token=refresh_token`
+    /// `access_token=self.access_token`, `refresh_token=refresh_token`, `access_token=valid_token`
     fn is_source_code(&self) -> bool {
         let text = self.text();
         let dotted = self.grammar == Grammar::Param && text.contains(&b'.');
-        dotted || self.whole && names::classify_text(text, &[]) == Some(Class::Credential) && text.contains(&b'_')
+        let named = matches!(names::classify_text(text, &[]), Some(Class::Credential | Class::Token));
+        dotted || self.whole && named && text.contains(&b'_')
     }
 
     /// Whether it is a credential, by the rule at the top of this file; see [`super::word`] for what looks random.
@@ -328,7 +329,9 @@ impl<'a> Sample<'a> {
                 Shape::Number => text.len() >= SCHEME_DIGITS_MIN,
                 Shape::Random => text.len() >= SCHEME_LEN_MIN && !is_named_thing(text),
             },
-            Trust::Random => shape == Shape::Random && text.len() >= SCHEME_LEN_MIN && !is_address(text),
+            Trust::Random => {
+                shape == Shape::Random && text.len() >= SCHEME_LEN_MIN && !is_address(text) && !is_colour(text)
+            }
             Trust::Code => {
                 shape == Shape::Random && text.len() >= CODE_LEN_MIN && !text.starts_with(b"0x") && !is_error_code(text)
             }
@@ -368,6 +371,11 @@ fn is_address(text: &[u8]) -> bool {
     text.len() == 42 && text.starts_with(b"0x") && text[2..].iter().all(u8::is_ascii_hexdigit)
 }
 
+/// `#f8f8f2`: themes have a colour for tokens.
+fn is_colour(text: &[u8]) -> bool {
+    matches!(text, [b'#', digits @ ..] if matches!(digits.len(), 6 | 8) && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// `node-1a2b3c`: a word and a short number.
 fn is_named_thing(text: &[u8]) -> bool {
     const WORD_LEN_MIN: usize = 4;
@@ -403,8 +411,12 @@ fn is_template(text: &[u8]) -> bool {
                 && inner.split(|byte| b" {}>]".contains(byte)).all(|piece| shape(piece) != Shape::Random)
         }
         [b'$', rest @ ..] => {
+            // Of Perl and PHP: `$token`, `$entry->`.
+            let name = rest.strip_suffix(b">").unwrap_or(rest);
+            let name = name.strip_suffix(b"-").unwrap_or(name);
             rest.starts_with(b"{")
                 || rest.starts_with(b"(")
+                || name.iter().all(|&byte| byte.is_ascii_lowercase() || byte == b'_')
                 || rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         }
         [b'%', ..] => text.len() <= 3,
