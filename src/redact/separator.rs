@@ -100,7 +100,10 @@ impl Separator {
         }
         let arrow = matches!(operator, Operator::Equals) && cursor.eat(b">")?;
         let walrus = operator == Operator::Colon && cursor.eat(b"=")?;
-        let blanks = cursor.skip_blanks(BLANKS_MAX)?;
+        let mut blanks = cursor.skip_blanks(BLANKS_MAX)?;
+        if operator == Operator::Colon {
+            blanks += skip_encoded_blanks(cursor, len > 1)?;
+        }
         // `token_id= total=1`: with a blank on one side only, the value is empty.
         if operator == Operator::Equals && !arrow && !walrus && blanks > 0 && blanks_before == 0 {
             return Ok(None);
@@ -291,6 +294,20 @@ pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
         }
         _ => Ok(None),
     }
+}
+
+/// Steps over blanks in a transport encoding: `Authorization%3A%20Basic`. In a form, behind another encoded character, a
+/// plus sign is one too.
+fn skip_encoded_blanks(cursor: &mut Cursor<'_>, in_form: bool) -> Result<usize, More> {
+    let mut blanks = 0;
+    while blanks < BLANKS_MAX
+        && let Some(unit) = cursor.unit()?
+        && (unit.len > 1 && matches!(unit.byte, b' ' | b'\t') || in_form && unit.byte == b'+')
+    {
+        cursor.at += unit.len;
+        blanks += 1;
+    }
+    Ok(blanks)
 }
 
 /// Steps over a quotation mark in a transport encoding: of URLs, of JSON, of HTML, and nginx's `\x22`.

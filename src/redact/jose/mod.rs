@@ -158,12 +158,20 @@ fn is_secret(mut characters: Characters<'_>) -> Result<bool, More> {
 /// Where the next line begins if this one ends inside what may become a header: the rest of the token may follow there.
 pub(super) fn cut_header_end(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<usize>, More> {
     let len = memo.run_len(at)?;
-    let next_line = match (at.peek_at(len)?, len) {
-        (_, HEADER_LEN_MAX) => return Ok(None),
-        (None, _) => len,
-        (Some(b'\n'), _) => len + 1,
-        (Some(b'\r'), _) if at.peek_at(len + 1)? == Some(b'\n') => len + 2,
+    if len == HEADER_LEN_MAX {
+        return Ok(None);
+    }
+    // A soft line break of quoted-printable (RFC 2045 §6.7).
+    let soft = at.peek_at(len)? == Some(b'=');
+    let end = len + usize::from(soft);
+    let next_line = match at.peek_at(end)? {
+        None => end,
+        Some(b'\n') => end + 1,
+        Some(b'\r') if at.peek_at(end + 1)? == Some(b'\n') => end + 2,
         _ => return Ok(None),
     };
-    Ok(read_object(Text::Plain(&at.rest()[..len]))?.is_open.then_some(at.at + next_line))
+    let object = read_object(Text::Plain(&at.rest()[..len]))?;
+    // Behind a whole header the dot may follow, unless the sign is the padding of something else.
+    let is_cut = object.is_open || soft && object.whole && len % 4 != 3;
+    Ok(is_cut.then_some(at.at + next_line))
 }

@@ -20,6 +20,8 @@ pub(super) struct Active {
     requote: Option<Quote>,
     /// Its beginning is gone.
     is_cut: bool,
+    /// It is the beginning of a header, which its line cuts.
+    is_open: bool,
     /// The input's bytes so far.
     len: u64,
     /// The input so far, only where `allow_fingerprints` may want it back.
@@ -127,10 +129,17 @@ impl Active {
         self
     }
 
+    /// Says that it goes on in the next line if it ends with its own.
+    pub(super) fn open(mut self: Box<Self>, is_open: bool) -> Box<Self> {
+        self.is_open = is_open;
+        self
+    }
+
     /// How likely more of it follows if the line ends where it does.
     fn rest(&self, complete: bool) -> Option<Rest> {
         let (full_line, may_go_on) = match &self.body {
             Body::Jose(body) => (body.ends_full_line(), body.may_be_longer()),
+            Body::Value(_) if self.is_open => return Some(Rest::Likely),
             Body::Value(_) => (is_full_line(self.len), false),
         };
         match complete {
@@ -186,6 +195,7 @@ pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Gramma
         kind: Kind::Jwt,
         requote: None,
         is_cut: false,
+        is_open: false,
         len: 0,
         kept: shared.allow.then(Vec::new),
     })
@@ -195,7 +205,7 @@ pub(super) fn opaque(shared: &Shared, grammar: Grammar, kind: Kind, requote: Opt
     let body = Body::Value(value::Body::new(grammar, shared.digester()));
     let rest = (grammar != Grammar::Number).then_some(grammar);
     let kept = shared.allow.then(Vec::new);
-    Box::new(Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, len: 0, kept })
+    Box::new(Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, is_open: false, len: 0, kept })
 }
 
 /// A number that is replaced becomes a string, also inside a string.

@@ -398,7 +398,10 @@ impl Scan {
         if !Sample::read(&cursor, grammar, &shared.template)?.is_credential(trust) {
             return Ok(Decision::Nothing);
         }
-        Ok(Decision::Start { at, active: opaque(shared, grammar, kind, requote) })
+        let is_open = cursor.peek()? == Some(b'e')
+            && begins_object(Text::Plain(cursor.rest()))?
+            && jose::cut_header_end(&cursor, &mut self.memo)?.is_some();
+        Ok(Decision::Start { at, active: opaque(shared, grammar, kind, requote).open(is_open) })
     }
 
     /// Decides on what directly follows a token or marker inside a value.
