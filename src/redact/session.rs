@@ -15,6 +15,19 @@ pub(super) fn session_len(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<usi
         return Ok(None);
     }
     let run = &at.rest()[..len];
+    if let Some(found) = session_in(at, run)? {
+        return Ok(Some(found));
+    }
+    // A path that goes on: the slash belongs to its alphabet.
+    match memchr::memchr(b'/', run) {
+        Some(slash) => session_in(at, &run[..slash]),
+        None => Ok(None),
+    }
+}
+
+/// The length of the session whose text, and what Rails joins to it, is `run`.
+fn session_in(at: &Cursor<'_>, run: &[u8]) -> Result<Option<usize>, More> {
+    let len = run.len();
     // Rails joins with dashes, which base64url has too.
     let (text, signed) = match rails_signature(run) {
         Some(text_len) => (&run[..text_len], true),

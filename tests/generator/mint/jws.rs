@@ -140,7 +140,8 @@ pub fn cut(keys: &Keys, random: &mut Random) -> Credential {
     let header = encode(vec![("alg", quoted("HS256"))], random);
     let text = signed(&header, &base64url(payload::claims(random)), "HS256", keys, random);
     let len = header.len() + 1 + 16 + random.below(text.len() - header.len() - 18);
-    let cut = Credential::compact(Kind::Jwt, text[..len].to_owned());
+    // A dot at the end may be that of a sentence.
+    let cut = Credential::compact(Kind::Jwt, text[..len].trim_end_matches('.').to_owned());
     Credential { fingerprinted: None, ..cut }
 }
 
