@@ -376,7 +376,11 @@ impl Scan {
         let Place { at, grammar, trust, kind, requote } = place;
         let cursor = self.at(window, at);
         if let Some(len) = marker_len(&cursor, &shared.template)? {
-            return Ok(Decision::Marker { end: at + len, grammar: grammar.rest(trust), kind });
+            // Where a value has to prove itself, what stands behind a marker was judged when the marker was put there.
+            return Ok(match trust {
+                Trust::Random | Trust::Code => Decision::Nothing,
+                _ => Decision::Marker { end: at + len, grammar: grammar.rest(trust), kind },
+            });
         }
         if cursor.unit()?.is_some_and(|unit| unit.byte == b'e')
             && let Some(header) = jose::head(&cursor, &mut self.memo)?
