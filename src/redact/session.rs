@@ -64,14 +64,16 @@ pub(super) fn compressed_len(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<
 fn timed_signature_len(at: &Cursor<'_>) -> Result<Option<usize>, More> {
     const SIGNATURE_LEN_MIN: usize = 27;
     const SIGNATURE_LEN_MAX: usize = 128;
-    let Some(separator @ (b'.' | b':')) = at.peek()? else { return Ok(None) };
-    let time = run_len(&at.advanced(1), 9)?;
-    let signature_at = time + 2;
-    if !(5..=8).contains(&time) || at.peek_at(time + 1)? != Some(separator) {
+    // In transport encoding too: `%3A`.
+    let Some(separator) = at.unit()?.filter(|unit| matches!(unit.byte, b'.' | b':')) else { return Ok(None) };
+    let time = at.advanced(separator.len);
+    let time_len = run_len(&time, 9)?;
+    let signature = time.advanced(time_len + separator.len);
+    if !(5..=8).contains(&time_len) || time.advanced(time_len).unit()? != Some(separator) {
         return Ok(None);
     }
-    let signature = run_len(&at.advanced(signature_at), SIGNATURE_LEN_MAX + 1)?;
-    Ok((SIGNATURE_LEN_MIN..=SIGNATURE_LEN_MAX).contains(&signature).then_some(signature_at + signature))
+    let len = run_len(&signature, SIGNATURE_LEN_MAX + 1)?;
+    Ok((SIGNATURE_LEN_MIN..=SIGNATURE_LEN_MAX).contains(&len).then_some(signature.at + len - at.at))
 }
 
 fn run_len(at: &Cursor<'_>, limit: usize) -> Result<usize, More> {

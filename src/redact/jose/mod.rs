@@ -8,6 +8,7 @@ pub(super) use serialization::{Reading, from_name, from_protected};
 
 use super::characters::{Characters, is_base64};
 use super::cursor::{Cursor, More};
+use super::fingerprint::MARKER_PREFIX;
 use super::header::{Header, Text, read_header, read_object};
 
 /// No real header is longer: one still undecided after this many characters is decided by what is known of it.
@@ -170,7 +171,12 @@ pub(super) fn cut_header_end(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<
         Some(b'\r') if at.peek_at(end + 1)? == Some(b'\n') => end + 2,
         _ => return Ok(None),
     };
-    let object = read_object(Text::Plain(&at.rest()[..len]))?;
+    let text = &at.rest()[..len];
+    // A marker is written in the same alphabet.
+    if memchr::memmem::find(text, MARKER_PREFIX).is_some() {
+        return Ok(None);
+    }
+    let object = read_object(Text::Plain(text))?;
     // Behind a whole header the dot may follow, unless the sign is the padding of something else.
     let is_cut = object.is_open || soft && object.whole && len % 4 != 3;
     Ok(is_cut.then_some(at.at + next_line))
