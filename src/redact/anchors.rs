@@ -69,6 +69,11 @@ const GROUPS: [&[Literal<Anchor>]; literals::GROUPS] = [
         (b"RIz", Anchor::Authorization),
         (b"RIZ", Anchor::Authorization),
         (b"9rZW", Anchor::Encoded(Encoding::Base64 { back: 2 })), // `oken`
+        // The version of a PASETO token, and the beginning of an encoded dot.
+        (b"v1\\u", Anchor::Encoded(Encoding::Escaped)),
+        (b"v2\\u", Anchor::Encoded(Encoding::Escaped)),
+        (b"v3\\u", Anchor::Encoded(Encoding::Escaped)),
+        (b"v4\\u", Anchor::Encoded(Encoding::Escaped)),
     ],
     &[(b"oken", Anchor::Name), (b"OKEN", Anchor::Name), (b"\"-u\"", Anchor::User), (b"'-u'", Anchor::User)],
     &[(b"-u ", Anchor::User), (b"-user", Anchor::User), (b"://", Anchor::Authority { encoded: false })],
@@ -103,6 +108,11 @@ const GROUPS: [&[Literal<Anchor>]; literals::GROUPS] = [
         (b"uthKey", Anchor::Name),
         (b".public.", Anchor::Paseto),
         (b".secret.", Anchor::Paseto),
+        // The version of a PASETO token, and the beginning of an encoded dot.
+        (b"v1%2", Anchor::Encoded(Encoding::Escaped)),
+        (b"v2%2", Anchor::Encoded(Encoding::Escaped)),
+        (b"v3%2", Anchor::Encoded(Encoding::Escaped)),
+        (b"v4%2", Anchor::Encoded(Encoding::Escaped)),
     ],
     &[(b"ignature", Anchor::Signature { len: 8 }), (b"iphertext", Anchor::Member), (b".local.", Anchor::Paseto)],
     &[
@@ -110,6 +120,11 @@ const GROUPS: [&[Literal<Anchor>]; literals::GROUPS] = [
         (b"Jwt", Anchor::Name),
         (b"iOi", Anchor::Tail { back: 3 }),
         (b"iOj", Anchor::Tail { back: 3 }),
+        // base64 of the version of a PASETO token and a dot, and of the purpose's first bits.
+        (b"2MS5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+        (b"2Mi5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+        (b"2My5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+        (b"2NC5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
     ],
     // base64 in capitals, of `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer` and `EARER`.
     &[
@@ -147,6 +162,15 @@ const GROUPS: [&[Literal<Anchor>]; literals::GROUPS] = [
         (b"Ijo", Anchor::Tail { back: 0 }),
         (b"I6I", Anchor::Tail { back: 2 }),
         (b"I6M", Anchor::Tail { back: 2 }),
+        // base64 of the version of a PASETO token and a dot, and of the purpose's first letter.
+        (b"YxLm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"YyLm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"YzLm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"Y0Lm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"YxLn", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"YyLn", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"YzLn", Anchor::Encoded(Encoding::Base64 { back: 2 })),
+        (b"Y0Ln", Anchor::Encoded(Encoding::Base64 { back: 2 })),
     ],
     // The same behind one character of a group.
     &[
@@ -157,12 +181,25 @@ const GROUPS: [&[Literal<Anchor>]; literals::GROUPS] = [
         (b"ntSecret", Anchor::Name),
         (b"NT_SECRET", Anchor::Name),
     ],
-    &[(b"ldz", Anchor::Encoded(Encoding::Base64 { back: 3 })), (b"ld2", Anchor::Encoded(Encoding::Base64 { back: 3 }))],
+    &[
+        (b"ldz", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+        (b"ld2", Anchor::Encoded(Encoding::Base64 { back: 3 })),
+        // base64 of the version of a PASETO token and a dot.
+        (b"djEu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+        (b"djIu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+        (b"djMu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+        (b"djQu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+    ],
     // base64 of `oken` and of `[{"`.
     &[
         (b"b2tlb", Anchor::Encoded(Encoding::Base64 { back: 0 })),
         (b"W3si", Anchor::Encoded(Encoding::Base64 { back: 0 })),
         (b"ncrypted_key", Anchor::Member),
+        // The version of a PASETO token, and the beginning of an encoded dot.
+        (b"v1&#", Anchor::Encoded(Encoding::Escaped)),
+        (b"v2&#", Anchor::Encoded(Encoding::Escaped)),
+        (b"v3&#", Anchor::Encoded(Encoding::Escaped)),
+        (b"v4&#", Anchor::Encoded(Encoding::Escaped)),
     ],
     // `eyJ` and `earer` in hexadecimal digits; `e` in escapes; slashes as PHP writes them in JSON.
     &[

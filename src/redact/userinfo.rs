@@ -3,6 +3,7 @@
 use super::context::Span;
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::fingerprint::MARKER_PREFIX;
 use super::value::is_stand_in;
 use super::word::{Shape, shape};
 use std::ops::Range;
@@ -93,14 +94,17 @@ impl Parts {
     fn credentials(self, at: &Cursor<'_>) -> Result<Vec<Span>, More> {
         const USER_LEN_MIN: usize = 16;
         let user = Text::read(at, &self.user)?;
-        let token = user.bytes().len() >= USER_LEN_MIN && user.is_token_like() && shape(user.bytes()) == Shape::Random;
+        let token = user.bytes().len() >= USER_LEN_MIN
+            && user.is_token_like()
+            && !holds_marker(&user)
+            && shape(user.bytes()) == Shape::Random;
         let Some(range) = self.password.filter(|range| !range.is_empty()) else {
             let kind = Kind::Token;
             return Ok(token.then_some(Span { range: self.user, kind }).into_iter().collect());
         };
         let password = Text::read(at, &range)?;
         let mut spans = Vec::new();
-        if token && !is_marker(&user) {
+        if token {
             spans.push(Span { range: self.user, kind: Kind::Token });
         }
         if !password.is_stand_in_for_password() {
@@ -110,9 +114,9 @@ impl Parts {
     }
 }
 
-/// What a user's marker looks like; the scan knows exact ones.
-fn is_marker(text: &Text) -> bool {
-    text.bytes().starts_with(b"redacted-")
+/// Whether a part of the text was replaced: what is left was judged then.
+fn holds_marker(text: &Text) -> bool {
+    memchr::memmem::find(text.bytes(), MARKER_PREFIX).is_some()
 }
 
 /// The beginning of a part, its percent encoding removed.
