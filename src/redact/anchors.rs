@@ -3,6 +3,7 @@
 use super::cursor::{Cursor, More};
 use super::literals::{self, Literal, Literals};
 use super::paseto;
+use super::userinfo;
 use super::view::Encoding;
 use aho_corasick::{AhoCorasick, Input};
 use std::ops::Range;
@@ -249,11 +250,24 @@ impl Ahead {
                 None => span.end <= self.searched.end,
             };
         if !is_known {
-            self.found = literals.find(bytes, span.clone());
+            let mut rest = span.clone();
+            self.found = loop {
+                match literals.find(bytes, rest.clone()) {
+                    Some((range, anchor)) if !is_wanted(anchor, &bytes[range.end..span.end]) => {
+                        rest.start = range.start + 1;
+                    }
+                    found => break found,
+                }
+            };
             self.searched = span.clone();
         }
         self.found.clone().filter(|(range, _)| range.end <= span.end)
     }
+}
+
+/// Nearly all URLs have no user part: they are passed over at once.
+fn is_wanted(anchor: Anchor, behind: &[u8]) -> bool {
+    anchor != Anchor::Authority { encoded: false } || userinfo::may_begin(behind) != Some(false)
 }
 
 impl Anchors {

@@ -237,7 +237,7 @@ mod tests {
             ("a prizes b", Clue::Authorization, OtherWord),
             ("Authorization is needed", Clue::Authorization, NothingSeparates),
             ("Cookie: theme=dark", Clue::Cookie, OtherName),
-            ("see https://example.com/", Clue::Authority, NoPassword),
+            ("see https://ada@example.com/", Clue::Authority, NoPassword),
             ("v9.public.x", Clue::Paseto, NoPaseto),
         ] {
             let steps = verdicts(text);

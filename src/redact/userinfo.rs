@@ -15,8 +15,13 @@ const SAMPLE_LEN: usize = 256;
 
 /// The credentials behind `://`. `encoded` says that the slashes are percent-encoded, and so is what separates the parts.
 pub(super) fn read(at: &Cursor<'_>, encoded: bool) -> Result<Vec<Span>, More> {
-    if !encoded && !may_have_userinfo(at)? {
-        return Ok(Vec::new());
+    if !encoded {
+        let whole = at.rest_is_all() || at.rest().len() >= USERINFO_LEN_MAX;
+        match may_begin(at.rest()) {
+            Some(true) => {}
+            None if !whole => return Err(More),
+            _ => return Ok(Vec::new()),
+        }
     }
     match Parts::read(at, encoded)? {
         Some(parts) => parts.credentials(at),
@@ -24,18 +29,14 @@ pub(super) fn read(at: &Cursor<'_>, encoded: bool) -> Result<Vec<Span>, More> {
     }
 }
 
-/// Nearly every URL ends its host before any `@`: this costs a look at each byte of the host.
-fn may_have_userinfo(at: &Cursor<'_>) -> Result<bool, More> {
-    let rest = at.rest();
-    let rest = &rest[..rest.len().min(USERINFO_LEN_MAX)];
-    for &byte in rest {
-        match byte {
-            b'@' => return Ok(true),
-            b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>' => return Ok(false),
-            _ => {}
-        }
-    }
-    if rest.len() < USERINFO_LEN_MAX && !at.rest_is_all() { Err(More) } else { Ok(false) }
+/// Whether a user part comes before a host, if that can be said. Nearly every URL ends its host before any `@`: this costs a
+/// look at each byte of the host.
+pub(super) fn may_begin(text: &[u8]) -> Option<bool> {
+    text.iter().take(USERINFO_LEN_MAX).find_map(|byte| match byte {
+        b'@' => Some(true),
+        b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>' => Some(false),
+        _ => None,
+    })
 }
 
 struct Parts {
