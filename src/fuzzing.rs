@@ -3,6 +3,7 @@
 mod decoder;
 mod encodings;
 mod entropy;
+mod neighbours;
 mod oracle;
 
 use crate::codec::{Codec, Decoding, Framing, RecordStream};

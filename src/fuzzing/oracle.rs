@@ -2,6 +2,7 @@
 //! by span on lines with fresh tokens in random surroundings.
 
 use super::entropy::Entropy;
+use super::neighbours::{AFTER, BEFORE};
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -172,73 +173,9 @@ fn opaque(choices: &mut Entropy<'_>) -> String {
     }
 }
 
-/// What stands around: nothing of the alphabet on the right, anything on the left.
-const BEFORE: &[&str] = &[
-    "",
-    " ",
-    "\"",
-    "'",
-    "got: ",
-    "(",
-    "[",
-    "{",
-    "<",
-    "=",
-    ",",
-    ";",
-    "|",
-    ">",
-    "\\n",
-    "\\\"",
-    "\\t",
-    "%22",
-    "%3D",
-    "\u{1b}[32m",
-    "é",
-    "\0",
-    "x",
-    "abc_",
-    "GET /verify/",
-    "t=",
-    "id:",
-    "eyJ",
-    "eyJwYWdlIjoyfQ",
-    "eyJwYWdlIjoyfQ.",
-    "a.b.",
-    "https://host/?next=1&t=",
-];
-const AFTER: &[&str] = &[
-    "",
-    " ",
-    "\"",
-    "'",
-    ")",
-    "]",
-    "}",
-    ">",
-    "<",
-    ",",
-    ";",
-    "|",
-    "&next=1",
-    " eyJhbGciOiJIUzI1NiJ9",
-    "\\n",
-    "\\\"",
-    "%22",
-    "\u{1b}[0m",
-    "é",
-    "\0",
-    ". Then",
-    "...",
-    ".",
-    ":",
-    "\r\n",
-    "\n",
-    "\n eyJ",
-    "?a=eyJ",
-    "#",
-    " bearer of news",
-];
+/// More of it: what is of the alphabet may stand on the left.
+const MORE_BEFORE: &[&str] = &["x", "abc_", "eyJ", "eyJwYWdlIjoyfQ", "eyJwYWdlIjoyfQ.", "a.b."];
+const MORE_AFTER: &[&str] = &[" eyJhbGciOiJIUzI1NiJ9", ". Then", "...", ".", ":", "\n eyJ", "?a=eyJ", "#"];
 const BEARER: &[&str] = &[
     "Bearer ",
     "bearer ",
@@ -253,7 +190,7 @@ const BEARER: &[&str] = &[
 pub fn line(choices: &mut Entropy<'_>) -> String {
     let mut line = String::new();
     for _ in 0..1 + choices.below(3) {
-        line.push_str(choices.pick(BEFORE));
+        line.push_str(choices.pick(&[BEFORE, MORE_BEFORE].concat()));
         match choices.below(5) {
             0 => {
                 line.push_str(choices.pick(BEARER));
@@ -265,7 +202,7 @@ pub fn line(choices: &mut Entropy<'_>) -> String {
             }
             _ => line.push_str(&jose(choices)),
         }
-        line.push_str(choices.pick(AFTER));
+        line.push_str(choices.pick(&[AFTER, MORE_AFTER].concat()));
         line.push(' ');
     }
     line

@@ -132,9 +132,8 @@ fn after_parameter(
 
 /// `X-Auth-Token: …`
 pub(super) fn is_header_name(name_end: &Cursor<'_>) -> bool {
-    let before = name_end.before(NAME_LEN_MAX);
-    let start = before.iter().rposition(|&byte| !is_name_byte(byte)).map_or(0, |index| index + 1);
-    before[start..].len() > 2 && before[start..start + 2].eq_ignore_ascii_case(b"x-")
+    let name = names::before(name_end);
+    name.len() > 2 && name[..2].eq_ignore_ascii_case(b"x-")
 }
 
 /// The next string of an array whose strings are credentials: `"access_token":["…","…"]`.

@@ -13,6 +13,8 @@ mod decoder;
 #[path = "../../src/fuzzing/encodings.rs"]
 mod encodings;
 mod mint;
+#[path = "../../src/fuzzing/neighbours.rs"]
+mod neighbours;
 mod not_yet;
 mod random;
 #[path = "../support/mod.rs"]

@@ -42,8 +42,8 @@ pub const NOT_YET: &[NotYet] = &[
     NotYet { form: "B", encoding: "C", checks: &[Leak, Span, Digest, Codec], ..ANY },
     // A blob's neighbours can belong to it as far as its alphabet goes.
     NotYet { form: "A", encoding: "C", checks: &[Span, Digest], ..ANY },
-    // A cut token takes what of its alphabet stands behind it: the next segment of a path.
-    NotYet { form: "A8", carrier: "A9 path", checks: &[Span], ..ANY },
+    // A cut token takes what of its alphabet stands behind it: the next segment of a path, which is among the neighbours too.
+    NotYet { form: "A8", carrier: "A9", checks: &[Span], ..ANY },
     // A colon or slash in a URL's user part ends it.
     NotYet { form: "A15", carrier: "B13", checks: &[Span, Digest], ..ANY },
     NotYet { form: "B", carrier: "B13", checks: &[Leak, Span, Digest, Codec], ..ANY },

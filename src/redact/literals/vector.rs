@@ -101,9 +101,23 @@ impl Tables {
     }
 }
 
+/// The first answer about candidates in a block that begins at `at`: `WIDTH` bits for each byte, set for a candidate.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+fn first<R, const WIDTH: u32>(mut candidates: u64, at: usize, confirm: &impl Fn(usize) -> Option<R>) -> Option<R> {
+    while candidates != 0 {
+        let bit = candidates.trailing_zeros();
+        if let Some(answer) = confirm(at + (bit / WIDTH) as usize) {
+            return Some(answer);
+        }
+        candidates &= !(((1 << WIDTH) - 1) << bit);
+    }
+    None
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PLACES, SETS};
+    use super::{PLACES, SETS, first};
     use std::arch::x86_64::*;
 
     /// A table of 128 bytes is looked up by seven bits at once.
@@ -128,12 +142,8 @@ mod x86 {
             let any = groups.into_iter().fold(_mm512_setzero_si512(), |any, groups| _mm512_or_si512(any, groups));
             // Bytes that are not ASCII were looked up as if they were; no literal begins with one.
             let ascii = !_mm512_movepi8_mask(load512(block, 0));
-            let mut candidates = _mm512_test_epi8_mask(any, any) & ascii;
-            while candidates != 0 {
-                if let Some(answer) = confirm(at + candidates.trailing_zeros() as usize) {
-                    return Ok(answer);
-                }
-                candidates &= candidates - 1;
+            if let Some(answer) = first::<_, 1>(_mm512_test_epi8_mask(any, any) & ascii, at, &confirm) {
+                return Ok(answer);
             }
             at += LEN;
         }
@@ -166,12 +176,9 @@ mod x86 {
             }
             let any = groups.into_iter().fold(_mm256_setzero_si256(), |any, groups| _mm256_or_si256(any, groups));
             let none = _mm256_cmpeq_epi8(any, _mm256_setzero_si256());
-            let mut candidates = !(_mm256_movemask_epi8(none) as u32);
-            while candidates != 0 {
-                if let Some(answer) = confirm(at + candidates.trailing_zeros() as usize) {
-                    return Ok(answer);
-                }
-                candidates &= candidates - 1;
+            let candidates = !(_mm256_movemask_epi8(none) as u32);
+            if let Some(answer) = first::<_, 1>(candidates.into(), at, &confirm) {
+                return Ok(answer);
             }
             at += LEN;
         }
@@ -207,7 +214,7 @@ mod x86 {
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::{PLACES, SETS};
+    use super::{PLACES, SETS, first};
     use std::arch::aarch64::*;
 
     /// Tables of 16 bytes are looked up by four bits at once.
@@ -236,13 +243,9 @@ mod arm {
             let any = groups.into_iter().fold(vdupq_n_u8(0), |any, groups| vorrq_u8(any, groups));
             // Four bits for each byte.
             let bits = vshrn_n_u16::<4>(vreinterpretq_u16_u8(vtstq_u8(any, any)));
-            let mut candidates = vget_lane_u64::<0>(vreinterpret_u64_u8(bits));
-            while candidates != 0 {
-                let index = candidates.trailing_zeros() / 4;
-                if let Some(answer) = confirm(at + index as usize) {
-                    return Ok(answer);
-                }
-                candidates &= !(15 << (4 * index));
+            let candidates = vget_lane_u64::<0>(vreinterpret_u64_u8(bits));
+            if let Some(answer) = first::<_, 4>(candidates, at, &confirm) {
+                return Ok(answer);
             }
             at += LEN;
         }
