@@ -1,7 +1,7 @@
 //! The anchor pass: rare literal fragments, at least one of which stands in every covered form.
 
 use super::cursor::{Cursor, More};
-use super::literals::{self, Literal, Literals};
+use super::literals::{self, Group, Literals};
 use super::paseto;
 use super::userinfo;
 use super::view::Encoding;
@@ -42,177 +42,130 @@ pub(super) enum Anchor {
     Compressed,
 }
 
+/// Base64 whose group of four characters begins so many characters before the fragment.
+const fn base64(back: usize) -> Anchor {
+    Anchor::Encoded(Encoding::Base64 { back })
+}
+
+const ESCAPED: Anchor = Anchor::Encoded(Encoding::Escaped);
+const HEX: Anchor = Anchor::Encoded(Encoding::Hex);
+
 /// All literals, in groups of those that have letters in common at the same places: see [`literals`](super::literals).
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs. None begins with another.
-const GROUPS: [&[Literal<Anchor>]; literals::GROUPS] = [
-    // base64 of `{"` and a letter, a digit or symbol, a non-ASCII character; of `{` and a blank, LF, CR, tab.
+#[rustfmt::skip] // a literal in each line would be a long list
+const GROUPS: [Group<Anchor>; literals::GROUPS] = [
     &[
-        (b"eyJ", Anchor::Jose),
-        (b"eyI", Anchor::Jose),
-        (b"eyK", Anchor::Jose),
-        (b"eyL", Anchor::Jose),
-        (b"eyA", Anchor::Jose),
-        (b"ewo", Anchor::Jose),
-        (b"ew0", Anchor::Jose),
-        (b"ewk", Anchor::Jose),
-        (b"eJw", Anchor::Compressed),
-        (b"eJx", Anchor::Compressed),
-        (b"eJy", Anchor::Compressed),
-        (b"eJz", Anchor::Compressed),
+        // base64 of `{"` and a letter, a digit or symbol, a non-ASCII character; of `{` and a blank, LF, CR, tab.
+        (Anchor::Jose, &[b"eyJ", b"eyI", b"eyK", b"eyL", b"eyA", b"ewo", b"ew0", b"ewk"]),
+        (Anchor::Compressed, &[b"eJw", b"eJx", b"eJy", b"eJz"]),
     ],
     &[
-        (b"riz", Anchor::Authorization),
-        (b"riZ", Anchor::Authorization),
-        (b"rIz", Anchor::Authorization),
-        (b"rIZ", Anchor::Authorization),
-        (b"Riz", Anchor::Authorization),
-        (b"RiZ", Anchor::Authorization),
-        (b"RIz", Anchor::Authorization),
-        (b"RIZ", Anchor::Authorization),
-        (b"9rZW", Anchor::Encoded(Encoding::Base64 { back: 2 })), // `oken`
+        (Anchor::Authorization, &[b"riz", b"riZ", b"rIz", b"rIZ", b"Riz", b"RiZ", b"RIz", b"RIZ"]),
         // The version of a PASETO token, and the beginning of an encoded dot.
-        (b"v1\\u", Anchor::Encoded(Encoding::Escaped)),
-        (b"v2\\u", Anchor::Encoded(Encoding::Escaped)),
-        (b"v3\\u", Anchor::Encoded(Encoding::Escaped)),
-        (b"v4\\u", Anchor::Encoded(Encoding::Escaped)),
-    ],
-    &[(b"oken", Anchor::Name), (b"OKEN", Anchor::Name), (b"\"-u\"", Anchor::User), (b"'-u'", Anchor::User)],
-    &[(b"-u ", Anchor::User), (b"-user", Anchor::User), (b"://", Anchor::Authority { encoded: false })],
-    &[
-        (b"earer", Anchor::Scheme),
-        (b"EARER", Anchor::Scheme),
-        (b"pi_key", Anchor::Name),
-        (b"pi_Key", Anchor::Name),
-        (b"PI_KEY", Anchor::Name),
-        (b"payload", Anchor::Member),
-        (b"va2Vu", Anchor::Encoded(Encoding::Base64 { back: 3 })), // `oken`
-        (b"e\0y\0", Anchor::Encoded(Encoding::Utf16)),
-    ],
-    // `X-Api-Key` as it is written in headers, variables and maps.
-    &[
-        (b"pi-key", Anchor::Name),
-        (b"pi-Key", Anchor::Name),
-        (b"PI-KEY", Anchor::Name),
-        (b"PIKEY", Anchor::Name),
-        (b"piKey", Anchor::Name),
-        (b"pikey", Anchor::Name),
-        (b"code", Anchor::Name),
-        (b"sig=", Anchor::Signature { len: 3 }),
-        (b"sig%3D", Anchor::Signature { len: 3 }),
-        (b"ookie", Anchor::Cookie),
-        (b"OOKIE", Anchor::Cookie),
+        (ESCAPED, &[b"v1\\u", b"v2\\u", b"v3\\u", b"v4\\u", b"%76%3"]),
+        // Letters in percent encoding, which no honest encoder needs: what is encoded has one from `a` to `o`, or, in
+        // capitals, from `A` to `O`.
+        (ESCAPED, &[
+            b"%61", b"%62", b"%63", b"%64", b"%65", b"%66", b"%67", b"%68", b"%69", b"%6A", b"%6B", b"%6C", b"%6D",
+            b"%6E", b"%6F", b"%6a", b"%6b", b"%6c", b"%6d", b"%6e", b"%6f",
+            b"%41", b"%42", b"%43", b"%44", b"%45", b"%46", b"%47", b"%48", b"%49", b"%4A", b"%4B", b"%4C", b"%4D",
+            b"%4E", b"%4F", b"%4a", b"%4b", b"%4c", b"%4d", b"%4e", b"%4f",
+        ]),
     ],
     &[
-        (b"ssertion", Anchor::Name),
-        (b"uthkey", Anchor::Name),
-        (b"uth_key", Anchor::Name),
-        (b"uthKey", Anchor::Name),
-        (b".public.", Anchor::Paseto),
-        (b".secret.", Anchor::Paseto),
+        (Anchor::Name, &[b"oken", b"OKEN"]),
+        (Anchor::User, &[b"\"-u\"", b"'-u'"]),
+    ],
+    &[
+        (Anchor::User, &[b"-u ", b"-user"]),
+        (Anchor::Authority { encoded: false }, &[b"://"]),
+    ],
+    &[
+        (Anchor::Scheme, &[b"earer", b"EARER"]),
+        (Anchor::Name, &[b"pi_key", b"pi_Key", b"PI_KEY"]),
+        (Anchor::Member, &[b"payload"]),
+        (base64(3), &[b"va2Vu"]), // `oken`
+        (Anchor::Encoded(Encoding::Utf16), &[b"e\0y\0"]),
+    ],
+    &[
+        // `X-Api-Key` as it is written in headers, variables and maps.
+        (Anchor::Name, &[b"pi-key", b"pi-Key", b"PI-KEY", b"PIKEY", b"piKey", b"pikey", b"code"]),
+        (Anchor::Signature { len: 3 }, &[b"sig=", b"sig%3D"]),
+        (Anchor::Cookie, &[b"ookie", b"OOKIE"]),
+        (base64(2), &[b"pYbE"]), // `ZXlK`
+    ],
+    &[
+        (Anchor::Name, &[b"ssertion", b"uthkey", b"uth_key", b"uthKey"]),
+        (Anchor::Paseto, &[b".public.", b".secret."]),
         // The version of a PASETO token, and the beginning of an encoded dot.
-        (b"v1%2", Anchor::Encoded(Encoding::Escaped)),
-        (b"v2%2", Anchor::Encoded(Encoding::Escaped)),
-        (b"v3%2", Anchor::Encoded(Encoding::Escaped)),
-        (b"v4%2", Anchor::Encoded(Encoding::Escaped)),
-    ],
-    &[(b"ignature", Anchor::Signature { len: 8 }), (b"iphertext", Anchor::Member), (b".local.", Anchor::Paseto)],
-    &[
-        (b"jwt", Anchor::Name),
-        (b"Jwt", Anchor::Name),
-        (b"iOi", Anchor::Tail { back: 3 }),
-        (b"iOj", Anchor::Tail { back: 3 }),
-        // base64 of the version of a PASETO token and a dot, and of the purpose's first bits.
-        (b"2MS5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"2Mi5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"2My5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"2NC5", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-    ],
-    // base64 in capitals, of `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer` and `EARER`.
-    &[
-        (b"ZXdv", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"ZXcw", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"ZXdr", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"ZXlB", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"ZXlK", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"ZWFyZX", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"RUFSRV", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"FQVJFU", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"SSERTION", Anchor::Name),
-        (b"JWT", Anchor::Name),
-        (b"E\t/", Anchor::CookieJar),
-    ],
-    // The same behind two characters of a group; `e`, the letter that every name, every scheme and every JOSE header has,
-    // in percent encoding and as an entity.
-    &[
-        (b"V5S", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"V5Q", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"V3a", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"VBUkVS", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"%65", Anchor::Encoded(Encoding::Escaped)),
-        (b"%2565", Anchor::Encoded(Encoding::Escaped)),
-        (b"&#101;", Anchor::Encoded(Encoding::Escaped)),
-        (b"&#x65;", Anchor::Encoded(Encoding::Escaped)),
-        (b"&#X65;", Anchor::Encoded(Encoding::Escaped)),
-        (b"%2F%2F", Anchor::Authority { encoded: true }),
-        (b"%2f%2f", Anchor::Authority { encoded: true }),
+        (ESCAPED, &[b"v1%2", b"v2%2", b"v3%2", b"v4%2"]),
     ],
     &[
-        (b"V3b", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"V3M", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"VhcmVy", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"Ijo", Anchor::Tail { back: 0 }),
-        (b"I6I", Anchor::Tail { back: 2 }),
-        (b"I6M", Anchor::Tail { back: 2 }),
-        // base64 of the version of a PASETO token and a dot, and of the purpose's first letter.
-        (b"YxLm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"YyLm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"YzLm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"Y0Lm", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"YxLn", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"YyLn", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"YzLn", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-        (b"Y0Ln", Anchor::Encoded(Encoding::Base64 { back: 2 })),
-    ],
-    // The same behind one character of a group.
-    &[
-        (b"leU", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"lYXJlc", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"\0e\0", Anchor::Encoded(Encoding::Utf16)),
-        (b"nt_secret", Anchor::Name),
-        (b"ntSecret", Anchor::Name),
-        (b"NT_SECRET", Anchor::Name),
+        (Anchor::Signature { len: 8 }, &[b"ignature"]),
+        (Anchor::Member, &[b"iphertext"]),
+        (Anchor::Paseto, &[b".local."]),
+        (base64(2), &[b"JpemF"]), // `riza`
     ],
     &[
-        (b"ldz", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        (b"ld2", Anchor::Encoded(Encoding::Base64 { back: 3 })),
-        // base64 of the version of a PASETO token and a dot.
-        (b"djEu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"djIu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"djMu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"djQu", Anchor::Encoded(Encoding::Base64 { back: 0 })),
+        (Anchor::Name, &[b"jwt", b"Jwt"]),
+        (Anchor::Tail { back: 3 }, &[b"iOi", b"iOj"]),
+        // The version of a PASETO token and a dot, and the purpose's first bits.
+        (base64(3), &[b"2MS5", b"2Mi5", b"2My5", b"2NC5"]),
+        (base64(0), &[b"cml6Y"]), // `riza`
     ],
-    // base64 of `oken` and of `[{"`.
     &[
-        (b"b2tlb", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"W3si", Anchor::Encoded(Encoding::Base64 { back: 0 })),
-        (b"ncrypted_key", Anchor::Member),
+        // `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer`, `EARER`, `RIZA`.
+        (base64(0), &[b"ZXdv", b"ZXcw", b"ZXdr", b"ZXlB", b"ZXlK", b"ZWFyZX", b"RUFSRV", b"UklaQ"]),
+        (base64(2), &[b"JJWkF"]),
+        (base64(3), &[b"FQVJFU", b"SSVpB"]),
+        (Anchor::Name, &[b"SSERTION", b"JWT"]),
+        (Anchor::CookieJar, &[b"E\t/"]),
+    ],
+    &[
+        // The same behind two characters of a group, in part.
+        (base64(2), &[b"V5S", b"V5Q", b"V3a", b"VBUkVS"]),
+        (base64(0), &[b"V2xoc1"]), // `WlhsS`
+        // Percent encoding of what is in percent encoding.
+        (ESCAPED, &[b"%256", b"%254"]),
+        (Anchor::Authority { encoded: true }, &[b"%2F%2F", b"%2f%2f"]),
+    ],
+    &[
+        (base64(2), &[b"V3b", b"V3M", b"VhcmVy"]),
+        (Anchor::Tail { back: 0 }, &[b"Ijo"]),
+        (Anchor::Tail { back: 2 }, &[b"I6I", b"I6M"]),
+        // The version of a PASETO token and a dot, and the purpose's first letter.
+        (base64(2), &[b"YxLm", b"YyLm", b"YzLm", b"Y0Lm", b"YxLn", b"YyLn", b"YzLn", b"Y0Ln"]),
+    ],
+    &[
+        // The same behind one character of a group.
+        (base64(3), &[b"leU", b"lYXJlc"]),
+        (Anchor::Encoded(Encoding::Utf16), &[b"\0e\0"]),
+        (Anchor::Name, &[b"nt_secret", b"ntSecret", b"NT_SECRET"]),
+    ],
+    &[
+        (base64(3), &[b"ldz", b"ld2"]),
+        // The version of a PASETO token and a dot; `iza` in `authorization`.
+        (base64(0), &[b"djEu", b"djIu", b"djMu", b"djQu", b"aXphd"]),
+        (base64(3), &[b"aWGxL"]), // `ZXlK`
+        (base64(2), &[b"9rZW"]),  // `oken`
+    ],
+    &[
+        // `oken`, `[{"`, `ZXlK`, `ZXd`.
+        (base64(0), &[b"b2tlb", b"W3si", b"WlhsS", b"Wlhkd"]),
+        (Anchor::Member, &[b"ncrypted_key"]),
         // The version of a PASETO token, and the beginning of an encoded dot.
-        (b"v1&#", Anchor::Encoded(Encoding::Escaped)),
-        (b"v2&#", Anchor::Encoded(Encoding::Escaped)),
-        (b"v3&#", Anchor::Encoded(Encoding::Escaped)),
-        (b"v4&#", Anchor::Encoded(Encoding::Escaped)),
+        (ESCAPED, &[b"v1&#", b"v2&#", b"v3&#", b"v4&#", b"v1&per", b"v2&per", b"v3&per", b"v4&per"]),
     ],
-    // `eyJ` and `earer` in hexadecimal digits; `e` in escapes; slashes as PHP writes them in JSON.
     &[
-        (b"65794", Anchor::Encoded(Encoding::Hex)),
-        (b"6561726", Anchor::Encoded(Encoding::Hex)),
-        (b"65776", Anchor::Encoded(Encoding::Hex)),
-        (b"657730", Anchor::Encoded(Encoding::Hex)),
-        (b"65 79", Anchor::Encoded(Encoding::SpacedHex)),
-        (b"65:79", Anchor::Encoded(Encoding::SpacedHex)),
-        (b"\\u0065", Anchor::Encoded(Encoding::Escaped)),
-        (b"\\x65", Anchor::Encoded(Encoding::Escaped)),
-        (b":\\/\\/", Anchor::Authority { encoded: false }),
+        // `eyJ` and `earer`.
+        (HEX, &[b"65794", b"6561726", b"65776", b"657730"]),
+        // The version of a PASETO token and a dot.
+        (HEX, &[b"76312e", b"76322e", b"76332e", b"76342e", b"76312E", b"76322E", b"76332E", b"76342E"]),
+        (Anchor::Encoded(Encoding::SpacedHex), &[b"65 79", b"65:79"]),
+        // Letters in escapes, as above, and `e` in others and in character references.
+        (ESCAPED, &[b"\\u006", b"\\u004", b"\\u0076\\u003", b"\\x65", b"&#101;", b"&#x65;", b"&#X65;"]),
+        // As PHP writes slashes in JSON.
+        (Anchor::Authority { encoded: false }, &[b":\\/\\/"]),
     ],
 ];
 
@@ -314,11 +267,12 @@ impl Anchors {
         if !matches!(at.peek()?, Some(b'e' | b'Z' | b'W' | b'6' | b'%' | b'\\' | b'&')) {
             return Ok(None);
         }
-        for (literal, anchor) in GROUPS.into_iter().flatten() {
+        for (anchor, literal) in literals::each(GROUPS) {
             let encoding = match anchor {
                 Anchor::Jose => Encoding::Base64 { back: 0 },
-                Anchor::Encoded(encoding @ Encoding::Base64 { back: 0 }) => *encoding,
-                Anchor::Encoded(encoding @ (Encoding::Hex | Encoding::Escaped)) => *encoding,
+                Anchor::Encoded(encoding @ (Encoding::Base64 { back: 0 } | Encoding::Hex | Encoding::Escaped)) => {
+                    encoding
+                }
                 _ => continue,
             };
             if at.starts_with(literal)? {
@@ -330,8 +284,7 @@ impl Anchors {
 
     /// How many of the last bytes could be the beginning of an anchor that goes on in the bytes to come.
     pub fn partial_len(&self, bytes: &[u8]) -> usize {
-        let literals = GROUPS.into_iter().flatten();
-        literals.map(|(literal, _)| partial_len(bytes, literal)).max().unwrap_or(0)
+        literals::each(GROUPS).map(|(_, literal)| partial_len(bytes, literal)).max().unwrap_or(0)
     }
 }
 
@@ -352,7 +305,7 @@ mod tests {
 
     #[test]
     fn literals_are_as_the_search_wants_them() {
-        let literals: Vec<&[u8]> = GROUPS.into_iter().flatten().map(|(literal, _)| *literal).collect();
+        let literals: Vec<&[u8]> = literals::each(GROUPS).map(|(_, literal)| literal).collect();
         assert!((37..256).contains(&literals.len()));
         for (index, literal) in literals.iter().enumerate() {
             assert!(literal.len() >= 3 && literal.is_ascii(), "{}", literal.escape_ascii());

@@ -130,7 +130,7 @@ impl Carrier {
         match (self, encoding) {
             (Self::None, Encoding::Base64 { .. }) => Self::Base64,
             (Self::None, Encoding::Hex | Encoding::SpacedHex) => Self::Hex,
-            (Self::None, Encoding::Escaped | Encoding::Utf16) => inner,
+            (Self::None, Encoding::Escaped | Encoding::Utf16 | Encoding::Wrapped) => inner,
             (carrier, _) => carrier,
         }
     }

@@ -2,6 +2,7 @@
 //! wrapped by an encoder that breaks its lines.
 
 use super::cursor::{Cursor, More, Unit};
+use super::word::{Shape, shape};
 
 /// Characters of base64 in either alphabet (RFC 4648 §4, §5).
 #[inline]
@@ -63,6 +64,7 @@ pub(super) fn decode_group(group: &[u8]) -> [u8; 3] {
 
 /// Encoders break their lines at one of these lengths (RFC 7468 §2, RFC 2045 §6.8).
 const LINE_LENS: [u64; 2] = [64, 76];
+pub(super) const LINE_LEN_MAX: usize = 76;
 /// More colour codes in a row are no colouring.
 const COLOURS_MAX: usize = 4;
 
@@ -79,13 +81,24 @@ pub(super) struct Characters<'a> {
     column: u64,
     /// Whether `=` at the end of a line is a line break of quoted-printable (RFC 2045 §6.7), not padding.
     pub soft_breaks: bool,
-    /// Whether the token may go on behind a line break or colour code; behind a complete token another text begins.
-    pub goes_on: bool,
+    /// Whether it is padding where a dot follows in the next line.
+    pub lacks_padding: bool,
+    pub goes_on: GoesOn,
+}
+
+/// Whether a token may go on behind a line break or colour code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GoesOn {
+    Yes,
+    /// It may be complete: only if what is behind a line break looks like the rest of it.
+    Maybe,
+    /// Behind a complete token another text begins.
+    No,
 }
 
 impl<'a> Characters<'a> {
     pub fn new(cursor: Cursor<'a>, column: u64) -> Self {
-        Self { cursor, column, soft_breaks: true, goes_on: true }
+        Self { cursor, column, soft_breaks: true, lacks_padding: false, goes_on: GoesOn::Yes }
     }
 
     pub fn at(&self) -> usize {
@@ -115,13 +128,15 @@ impl<'a> Characters<'a> {
     pub fn next(&mut self) -> Result<Option<u8>, More> {
         let mut cursor = self.cursor;
         for _ in 0..COLOURS_MAX {
-            if !self.goes_on || cursor.peek()? != Some(0x1b) || !cursor.skip_colour()? {
+            if self.goes_on != GoesOn::Yes || cursor.peek()? != Some(0x1b) || !cursor.skip_colour()? {
                 break;
             }
         }
         if let Some(len) = self.line_break(&cursor)? {
             let after = cursor.advanced(len);
-            if after.peek()?.is_some_and(|byte| is_base64(byte) || byte == b'.') {
+            let is_padding = self.lacks_padding && cursor.peek()? == Some(b'=') && after.peek()? == Some(b'.');
+            let goes_on = after.peek()?.is_some_and(|byte| is_base64(byte) || matches!(byte, b'.' | b'~' | b'='));
+            if goes_on && !is_padding {
                 cursor = after;
                 self.column = 0;
             }
@@ -139,29 +154,60 @@ impl<'a> Characters<'a> {
 
     /// The length of the line break of an encoder that comes next.
     fn line_break(&self, at: &Cursor<'_>) -> Result<Option<usize>, More> {
-        match at.peek()? {
-            Some(b'\\') if self.goes_on && is_full_line(self.column) => escaped_line_break(at),
-            Some(b'\r') if at.is_decoded && self.goes_on && is_full_line(self.column) => {
-                Ok((at.peek_at(1)? == Some(b'\n')).then_some(2))
-            }
-            Some(b'\n') if at.is_decoded && self.goes_on && is_full_line(self.column) => Ok(Some(1)),
-            Some(b'=') if self.goes_on && self.soft_breaks => {
-                let after = at.advanced(1);
-                if after.peek()? == Some(b'\\') {
-                    return Ok(escaped_line_break(&after)?.map(|len| len + 1));
-                }
-                // Between lines of a log it is the next line's decision.
-                let carriage_return = usize::from(after.peek()? == Some(b'\r'));
-                let found = at.is_decoded && after.peek_at(carriage_return)? == Some(b'\n');
-                Ok(found.then_some(carriage_return + 2))
-            }
-            _ => Ok(None),
-        }
+        let len = match (at.peek()?, self.goes_on) {
+            (Some(b'='), GoesOn::Yes) if !self.soft_breaks => None,
+            (Some(b'='), _) => hard_line_break(&at.advanced(1))?.map(|len| len + 1),
+            (Some(b'\\' | b'\r' | b'\n'), GoesOn::Maybe) => wrap_len(at, self.column)?,
+            (Some(b'\\' | b'\r' | b'\n'), _) if is_full_line(self.column) => hard_line_break(at)?,
+            _ => None,
+        };
+        Ok(match len {
+            // Only disclosures (RFC 9901 §4) and padding follow a complete token.
+            Some(len) if self.goes_on == GoesOn::No => matches!(at.peek_at(len)?, Some(b'~' | b'=')).then_some(len),
+            len => len,
+        })
+    }
+}
+
+/// The length of an encoder's line break behind so many characters, if what is behind it looks like the rest of a text:
+/// a line as long, or one that is no word and no key.
+pub(super) fn wrap_len(at: &Cursor<'_>, column: u64) -> Result<Option<usize>, More> {
+    const SHORT_LEN: usize = 8;
+    let len = if is_full_line(column) { hard_line_break(at)? } else { None };
+    let Some(len) = len else { return Ok(None) };
+    let line = at.advanced(len);
+    let mut end = 0;
+    while end as u64 <= column
+        && line.peek_at(end)?.is_some_and(|byte| is_base64(byte) || matches!(byte, b'.' | b'=' | b'~'))
+    {
+        end += 1;
+    }
+    let text = &line.rest()[..end];
+    let is_key = line.peek_at(end)? == Some(b':');
+    // No word has digits, or capitals behind small letters.
+    let is_mixed = text.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
+        || text.iter().any(u8::is_ascii_digit);
+    let is_end = end < SHORT_LEN && !matches!(line.peek_at(end)?, Some(b' ' | b'\t'));
+    let is_rest = text.ends_with(b"=") || is_mixed || is_end || shape(text) == Shape::Random;
+    let goes_on = end as u64 == column || (1..column).contains(&(end as u64)) && !is_key && is_rest;
+    Ok(goes_on.then_some(len))
+}
+
+/// A line break in a string, as it stands or escaped. Between lines of a log it is the next line's decision.
+pub(super) fn hard_line_break(at: &Cursor<'_>) -> Result<Option<usize>, More> {
+    match at.peek()? {
+        Some(b'\\') => escaped_line_break(at),
+        Some(b'\n') if at.is_decoded => Ok(Some(1)),
+        Some(b'\r') if at.is_decoded => Ok((at.peek_at(1)? == Some(b'\n')).then_some(2)),
+        _ => Ok(None),
     }
 }
 
 /// `\n` or `\r\n` as strings spell them, at any depth of nesting.
-fn escaped_line_break(at: &Cursor<'_>) -> Result<Option<usize>, More> {
+pub(super) fn escaped_line_break(at: &Cursor<'_>) -> Result<Option<usize>, More> {
+    if at.peek()? != Some(b'\\') {
+        return Ok(None);
+    }
     let mut cursor = *at;
     let backslashes = cursor.backslashes()?;
     if cursor.peek_at(backslashes)? == Some(b'r') {
@@ -172,7 +218,7 @@ fn escaped_line_break(at: &Cursor<'_>) -> Result<Option<usize>, More> {
 }
 
 /// A character of a token in quoted-printable: `=2E`.
-fn quoted(at: &Cursor<'_>) -> Result<Option<Unit>, More> {
+pub(super) fn quoted(at: &Cursor<'_>) -> Result<Option<Unit>, More> {
     if at.peek()? != Some(b'=') {
         return Ok(None);
     }

@@ -2,11 +2,12 @@
 
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::grammar::{Grammar, Quote};
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
 use super::scan::Carry;
 use super::scheme::{Gap, Scheme};
 use super::separator::{BLANKS_MAX, Operator, Separator, opens_tag, quote};
-use super::value::{Grammar, Quote, Trust};
+use super::value::Trust;
 use super::{next_line, option, params};
 use std::ops::Range;
 
@@ -55,6 +56,9 @@ pub(super) fn after_name(name_end: &Cursor<'_>, extra: &[Vec<u8>]) -> Result<Lea
     };
     let Some(class) = names::classify_text(name_end.before(NAME_LEN_MAX), extra) else { return Ok(Lead::Nothing) };
     if let Some(line) = separator.line.filter(|_| class != Class::Cookie) {
+        if is_media_type(name_end) {
+            return Ok(Lead::Nothing);
+        }
         return Ok(next_line::fold(class, line, separator.block));
     }
     match class {
@@ -75,6 +79,9 @@ fn after_parameter(
 ) -> Result<Lead, More> {
     let option = separator.operator == Operator::Comma && option::is_option(name_end);
     if matches!(separator.operator, Operator::Comma | Operator::Column) && class != Class::Credential && !option {
+        return Ok(Lead::Nothing);
+    }
+    if separator.operator == Operator::Comma && !is_element_before_element(name_end, &cursor, separator)? {
         return Ok(Lead::Nothing);
     }
     let quoted = separator.quoted;
@@ -128,6 +135,29 @@ fn after_parameter(
         None => Grammar::Token,
     };
     Ok(Lead::Value(Place { at: cursor.at, grammar, trust, kind: Kind::Token, requote: None }))
+}
+
+/// Whether the string behind a name is its value, as in `["access_token", "…"]`, and not the next member's name:
+/// `{"typ": "JWT", "x5t#S256": "…"}`.
+fn is_element_before_element(name_end: &Cursor<'_>, value: &Cursor<'_>, separator: &Separator) -> Result<bool, More> {
+    const STRING_LEN_MAX: usize = 64;
+    if is_media_type(name_end) {
+        return Ok(false);
+    }
+    let Some(open) = separator.value_quote else { return Ok(true) };
+    let mut end = *value;
+    while end.at - value.at < STRING_LEN_MAX && end.peek()?.is_some_and(|byte| byte != open.byte && byte >= b' ') {
+        end.at += 1;
+    }
+    let closed = quote(&mut end)? == Some(open);
+    end.skip_blanks(BLANKS_MAX)?;
+    Ok(!closed || end.peek()? != Some(b':'))
+}
+
+/// `at+jwt`, `application/jwt`
+fn is_media_type(name_end: &Cursor<'_>) -> bool {
+    let before = name_end.before_in_record(NAME_LEN_MAX);
+    matches!(before[..before.len() - names::before(name_end).len()], [.., b'+' | b'/'])
 }
 
 /// `X-Auth-Token: …`

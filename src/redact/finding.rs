@@ -1,6 +1,6 @@
 //! What was found: kinds, positions and counts, never a credential.
 
-use super::value::Quote;
+use super::grammar::Quote;
 use super::{Carrier, Fingerprint};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};

@@ -11,6 +11,7 @@ mod cookie_jar;
 mod cursor;
 mod finding;
 mod fingerprint;
+mod grammar;
 mod header;
 mod jose;
 mod key;

@@ -3,11 +3,12 @@
 use super::context::{self, Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::grammar::{Grammar, Quote};
 use super::names::{Class, is_name_byte};
 use super::scan::Carry;
 use super::scheme::{LineEnd, Scheme, line_end};
 use super::separator::{BLANKS_MAX, Separator, quote};
-use super::value::{Grammar, Trust};
+use super::value::Trust;
 
 /// What a name at the end of a line leaves open.
 pub(super) fn fold(class: Class, line: LineEnd, block: bool) -> Lead {
@@ -60,7 +61,7 @@ pub(super) fn read(line: &Cursor<'_>, carry: Carry) -> Result<Lead, More> {
         }
     }
     let quote = quote(&mut cursor)?;
-    if is_key(&cursor)? {
+    if is_key(&cursor, quote)? {
         return Ok(Lead::Nothing);
     }
     let header = class == Class::Authorization;
@@ -95,10 +96,14 @@ fn member(at: &Cursor<'_>, class: Class) -> Result<Option<Lead>, More> {
 }
 
 /// `description: …` is a member of its own.
-fn is_key(at: &Cursor<'_>) -> Result<bool, More> {
+fn is_key(at: &Cursor<'_>, open: Option<Quote>) -> Result<bool, More> {
     const KEY_LEN_MAX: usize = 64;
     let mut cursor = *at;
-    while cursor.at - at.at < KEY_LEN_MAX && cursor.peek()?.is_some_and(is_name_byte) {
+    let is_of_key = |byte: u8| match open {
+        Some(open) => byte != open.byte && byte >= b' ' && byte != b'\\',
+        None => is_name_byte(byte),
+    };
+    while cursor.at - at.at < KEY_LEN_MAX && cursor.peek()?.is_some_and(is_of_key) {
         cursor.at += 1;
     }
     let separated = quote(&mut cursor)?.is_some();

@@ -3,9 +3,10 @@
 use super::context::{Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::grammar::Grammar;
 use super::names::{self, Class, NAME_LEN_MAX};
 use super::separator::quote;
-use super::value::{Grammar, Trust};
+use super::value::Trust;
 
 /// `--access-token X`, `token 'X' not found`
 pub(super) fn after_name(name_end: &Cursor<'_>, extra: &[Vec<u8>]) -> Result<Lead, More> {

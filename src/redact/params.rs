@@ -3,10 +3,11 @@
 use super::context::{Lead, Place, Span};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::grammar::{Grammar, Quote};
 use super::names::{self, Class};
 use super::scheme::Gap;
 use super::separator::{eat_encoded_quote, quote};
-use super::value::{Grammar, Quote, Trust, is_stand_in};
+use super::value::{Trust, is_stand_in};
 use super::word::{Shape, shape};
 
 /// A header is shorter; a longer list goes as a whole.

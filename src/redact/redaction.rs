@@ -3,13 +3,13 @@
 use super::anchors::Anchors;
 use super::finding::{Finding, Kind, RuleKind};
 use super::fingerprint::{Digester, Fingerprint};
+use super::grammar::Grammar;
 use super::key::{Key, KeyRing};
 use super::marker::Template;
 use super::names;
 use super::ruled::Ruled;
 use super::rules::{Progress, Rules};
 use super::scan::{Output, Scan, Window};
-use super::value::Grammar;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a user may set about redaction; the rest is fixed.

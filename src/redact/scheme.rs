@@ -1,11 +1,13 @@
 //! The authentication scheme before a credential, and the gap between them.
 
+use super::characters::escaped_line_break;
 use super::context::{Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::grammar::Grammar;
 use super::scan::Carry;
-use super::separator::{BLANKS_MAX, eat_encoded_quote, quote};
-use super::value::{Grammar, Trust};
+use super::separator::{BLANKS_MAX, eat_encoded_quote, eat_escaped_tab, quote};
+use super::value::Trust;
 use super::word::{Shape, shape};
 
 /// The authentication scheme of a header's value, read together with what separates it from the credentials.
@@ -102,7 +104,15 @@ impl Gap {
                 cursor.at += 1;
                 continue;
             }
+            // A header that is folded (RFC 9112 §5.2), in a string.
+            if let Some(len) = escaped_line_break(cursor)?
+                && matches!(cursor.peek_at(len)?, Some(b' ' | b'\t'))
+            {
+                cursor.at += len;
+                continue;
+            }
             match cursor.unit()? {
+                _ if eat_escaped_tab(cursor)? => {}
                 Some(unit) if unit.len > 1 && matches!(unit.byte, b' ' | b'\t') => cursor.at += unit.len,
                 // A blank in a form (application/x-www-form-urlencoded).
                 Some(unit) if unit.byte == b'+' && blanks == 0 => cursor.at += unit.len,

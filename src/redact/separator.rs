@@ -1,9 +1,9 @@
 //! What separates a name from its value, as programs print it: signs, quotes, brackets, tags, line ends.
 
 use super::cursor::{Cursor, More};
+use super::grammar::Quote;
 use super::names::{NAME_LEN_MAX, is_name_byte};
 use super::scheme::{LineEnd, line_end};
-use super::value::Quote;
 
 /// More blanks than this separate nothing.
 pub(super) const BLANKS_MAX: usize = 256;
@@ -300,6 +300,9 @@ pub(super) fn quote(cursor: &mut Cursor<'_>) -> Result<Option<Quote>, More> {
 /// plus sign is one too.
 fn skip_encoded_blanks(cursor: &mut Cursor<'_>, in_form: bool) -> Result<usize, More> {
     let mut blanks = 0;
+    while eat_escaped_tab(cursor)? {
+        blanks += 1;
+    }
     while blanks < BLANKS_MAX
         && let Some(unit) = cursor.unit()?
         && (unit.len > 1 && matches!(unit.byte, b' ' | b'\t') || in_form && unit.byte == b'+')
@@ -308,6 +311,14 @@ fn skip_encoded_blanks(cursor: &mut Cursor<'_>, in_form: bool) -> Result<usize, 
         blanks += 1;
     }
     Ok(blanks)
+}
+
+/// Steps over `\t` as strings spell it, at any depth of nesting.
+pub(super) fn eat_escaped_tab(cursor: &mut Cursor<'_>) -> Result<bool, More> {
+    let backslashes = cursor.backslashes()?;
+    let found = backslashes > 0 && cursor.peek_at(backslashes)? == Some(b't');
+    cursor.at += if found { backslashes + 1 } else { 0 };
+    Ok(found)
 }
 
 /// Steps over a quotation mark in a transport encoding: of URLs, of JSON, of HTML, and nginx's `\x22`.

@@ -70,7 +70,7 @@ impl From<Anchor> for Clue {
             Anchor::Cookie => Self::CookieHeader,
             Anchor::Encoded(Encoding::Base64 { .. }) => Self::Base64,
             Anchor::Encoded(Encoding::Hex | Encoding::SpacedHex) => Self::Hex,
-            Anchor::Encoded(Encoding::Escaped) => Self::Escaped,
+            Anchor::Encoded(Encoding::Escaped | Encoding::Wrapped) => Self::Escaped,
             Anchor::Encoded(Encoding::Utf16) => Self::Utf16,
             Anchor::Tail { .. } => Self::Tail,
             Anchor::Authority { .. } => Self::Authority,

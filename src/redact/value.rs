@@ -23,44 +23,14 @@
 //! 3. but for addresses of contracts, `0x` and 40 hexadecimal digits, and for colours, `#f8f8f2`;
 //! 4. but for what has capitals and digits alone and is short: `SUMMER2023`, `AADSTS50058`, and for `0x…`.
 
-use super::characters::{is_base64, is_base64url};
-use super::cursor::{Cursor, More, Unit};
+use super::cursor::{Cursor, More};
 use super::fingerprint::Digester;
+use super::grammar::{Grammar, SoFar};
 use super::marker::{Template, marker_len};
 use super::names::{self, Class};
 use super::trace::Rejection;
 use super::word::{Shape, is_placeholder, shape};
 use std::borrow::Cow;
-
-/// Which characters a value may have, and so where it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grammar {
-    /// `b64token` (RFC 6750 §2.1).
-    Token,
-    /// The same in a header, where nothing else can stand: also characters that no token should have.
-    Header,
-    /// A value in a query, a form body or logfmt: also what RFC 3986 §3.4 allows between `&`s.
-    Param,
-    /// `cookie-octet` (RFC 6265 §4.1.1), less the brackets and quotes that logs put around headers.
-    Cookie,
-    /// A string up to its closing quote, or to the end of its line if it has none.
-    Quoted(Quote),
-    /// The same in an array, where the next string is another one.
-    Element(Quote),
-    /// A JSON number (RFC 8259 §6).
-    Number,
-    /// All that there is.
-    Whole,
-    /// What goes on behind the end of a line: base64 and dots.
-    Cut,
-}
-
-/// A quotation mark, and how many backslashes stand before it where strings are nested in strings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quote {
-    pub byte: u8,
-    pub backslashes: usize,
-}
 
 /// How much a context proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,143 +47,8 @@ pub(super) enum Trust {
     Code,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Part of the value.
-    In,
-    /// Part of the value if more of it follows: the dot of a sentence is not.
-    Soft,
-    /// Part of the value if what follows is as long as a key.
-    Joint,
-    Out,
-}
-
-/// How many soft characters may stand in a row.
-const SOFT_LEN_MAX: usize = 64;
-/// What follows `:` or `|` inside a credential is at least this long: `12|K6Lq…`, `2/1204/99:8f2a…`.
-const JOINED_LEN_MIN: usize = 16;
 /// As much of a value is looked at to tell it from a word.
 const SAMPLE_LEN: usize = 128;
-
-impl Grammar {
-    fn role(self, unit: Unit) -> Role {
-        let byte = unit.byte;
-        match self {
-            Grammar::Whole => Role::In,
-            Grammar::Cut => match byte {
-                b'.' | b'~' => Role::Soft,
-                _ if is_base64(byte) => Role::In,
-                _ => Role::Out,
-            },
-            Grammar::Number => match byte {
-                b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => Role::In,
-                _ => Role::Out,
-            },
-            Grammar::Quoted(_) | Grammar::Element(_) if byte == b'\n' && unit.len == 1 => Role::Out,
-            Grammar::Quoted(_) | Grammar::Element(_) => Role::In,
-            Grammar::Cookie if unit.len > 1 => Role::In,
-            Grammar::Cookie => match byte {
-                b'"' | b'\'' | b',' | b';' | b'\\' | b'<' | b'>' | b']' | b'}' | b')' => Role::Out,
-                b'!'..=b'~' => Role::In,
-                _ => Role::Out,
-            },
-            Grammar::Token | Grammar::Header | Grammar::Param => match byte {
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'~' | b'+' | b'/' | b'=' => Role::In,
-                b'.' => Role::Soft,
-                b':' | b'|' if unit.len > 1 => Role::In,
-                b':' | b'|' => Role::Joint,
-                _ if self == Grammar::Token => Role::Out,
-                b'!' | b'$' | b'*' | b'@' | b'%' => Role::Soft,
-                b'#' if self == Grammar::Header => Role::Soft,
-                _ if self == Grammar::Header => Role::Out,
-                // Encoded, these are data; as they stand, they end the value.
-                b',' | b';' | b'(' | b')' if unit.len > 1 => Role::In,
-                _ => Role::Out,
-            },
-        }
-    }
-
-    /// The next character if it is part of the value. `digits` tells that only digits came so far.
-    #[inline]
-    fn next(self, at: &Cursor<'_>, digits: bool) -> Result<Option<Unit>, More> {
-        if let Grammar::Quoted(quote) | Grammar::Element(quote) = self {
-            return quoted_unit(at, quote);
-        }
-        let Some(unit) = at.unit()? else { return Ok(None) };
-        let belongs = match self.role(unit) {
-            Role::In => true,
-            Role::Out => false,
-            Role::Soft => self.goes_on(&at.advanced(unit.len))?,
-            Role::Joint => (unit.byte == b':' || digits) && is_key(&at.advanced(unit.len))?,
-        };
-        Ok(belongs.then_some(unit))
-    }
-
-    /// How many of the next bytes belong to a value wherever it stands, and can't begin a marker.
-    fn plain_run(self, bytes: &[u8], template: &Template) -> usize {
-        if self == Grammar::Number {
-            return 0;
-        }
-        let first = template.first();
-        let is_plain = |byte: u8| is_base64url(byte) && byte != first;
-        bytes.iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len())
-    }
-
-    /// The end of a value that is no credential; if it is long, somewhere in it.
-    pub fn skip<'a>(self, at: &Cursor<'a>) -> Result<Cursor<'a>, More> {
-        const LEN_MAX: usize = 4096;
-        let mut cursor = *at;
-        while cursor.at - at.at < LEN_MAX
-            && let Some(unit) = self.next(&cursor, false)?
-        {
-            cursor.at += unit.len;
-        }
-        Ok(cursor)
-    }
-
-    fn goes_on(self, at: &Cursor<'_>) -> Result<bool, More> {
-        let mut cursor = *at;
-        for _ in 0..SOFT_LEN_MAX {
-            let Some(unit) = cursor.unit()? else { return Ok(false) };
-            match self.role(unit) {
-                Role::In => return Ok(true),
-                Role::Soft => cursor.at += unit.len,
-                Role::Joint | Role::Out => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    /// What can follow a token inside a value of this grammar and still belong to it.
-    pub fn rest(self, trust: Trust) -> Grammar {
-        match self {
-            Grammar::Quoted(_) => Grammar::Token,
-            Grammar::Whole if trust != Trust::Member => Grammar::Token,
-            grammar => grammar,
-        }
-    }
-}
-
-fn is_key(at: &Cursor<'_>) -> Result<bool, More> {
-    for ahead in 0..JOINED_LEN_MIN {
-        match at.peek_at(ahead)? {
-            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') => {}
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-/// The next character of a quoted string; a quote with more backslashes than the opening one is part of it.
-fn quoted_unit(at: &Cursor<'_>, quote: Quote) -> Result<Option<Unit>, More> {
-    let backslashes = at.backslashes()?;
-    match at.peek_at(backslashes)? {
-        Some(byte) if byte == quote.byte && backslashes <= quote.backslashes => return Ok(None),
-        Some(byte) if byte == quote.byte => return Ok(Some(Unit { byte, len: backslashes + 1 })),
-        _ => {}
-    }
-    Ok(at.unit()?.filter(|unit| Grammar::Quoted(quote).role(*unit) == Role::In))
-}
 
 /// The beginning of a value, as far as a decision needs it.
 pub(super) struct Sample<'a> {
@@ -234,7 +69,7 @@ impl<'a> Sample<'a> {
         let (mut len, mut decoded) = (0, None::<Vec<u8>>);
         let (mut whole, mut at_marker) = (false, false);
         let mut cursor = *at;
-        let mut digits = true;
+        let mut so_far = SoFar::NOTHING;
         while len < SAMPLE_LEN {
             let rest = cursor.rest();
             let plain = grammar.plain_run(&rest[..rest.len().min(SAMPLE_LEN - len)], template);
@@ -243,12 +78,12 @@ impl<'a> Sample<'a> {
                 if let Some(decoded) = &mut decoded {
                     decoded.extend_from_slice(run);
                 }
-                digits &= run.iter().all(u8::is_ascii_digit);
+                so_far.take_run(run);
                 len += plain;
                 cursor.at += plain;
                 continue;
             }
-            let unit = match grammar.next(&cursor, digits)? {
+            let unit = match grammar.next(&cursor, &so_far)? {
                 Some(unit) if !is_marker(&cursor, template)? => unit,
                 unit => {
                     (whole, at_marker) = (true, unit.is_some());
@@ -258,7 +93,7 @@ impl<'a> Sample<'a> {
             if unit.len > 1 || decoded.is_some() {
                 decoded.get_or_insert_with(|| at.rest()[..len].to_vec()).push(unit.byte);
             }
-            digits &= unit.byte.is_ascii_digit();
+            so_far.take(unit);
             len += 1;
             cursor.at += unit.len;
         }
@@ -439,12 +274,12 @@ fn is_marker(at: &Cursor<'_>, template: &Template) -> Result<bool, More> {
 pub(super) struct Body {
     grammar: Grammar,
     digester: Digester,
-    digits: bool,
+    so_far: SoFar,
 }
 
 impl Body {
     pub fn new(grammar: Grammar, digester: Digester) -> Self {
-        Self { grammar, digester, digits: true }
+        Self { grammar, digester, so_far: SoFar::NOTHING }
     }
 
     pub fn into_digester(self) -> Digester {
@@ -468,16 +303,16 @@ impl Body {
         if plain > 0 {
             let run = &cursor.rest()[..plain];
             self.digester.update(run);
-            self.digits &= run.iter().all(u8::is_ascii_digit);
+            self.so_far.take_run(run);
             cursor.at += plain;
             return Ok(true);
         }
-        let unit = match self.grammar.next(cursor, self.digits)? {
+        let unit = match self.grammar.next(cursor, &self.so_far)? {
             Some(unit) if !is_marker(cursor, template)? => unit,
             _ => return Ok(false),
         };
         self.digester.update(&[unit.byte]);
-        self.digits &= unit.byte.is_ascii_digit();
+        self.so_far.take(unit);
         cursor.at += unit.len;
         Ok(true)
     }

@@ -3,7 +3,7 @@
 //! A view is bounded. What it shows is scanned like any text, by the same scan one level deeper, and what is found there is
 //! replaced here.
 
-use super::characters::{Characters, decode_group, is_base64, sextet};
+use super::characters::{Characters, LINE_LEN_MAX, decode_group, hard_line_break, is_base64, is_full_line, sextet};
 use super::cursor::{Cursor, More};
 
 /// So much of the input is decoded for one decision. More than the longest header that is read, and less than what may
@@ -25,6 +25,8 @@ pub(super) enum Encoding {
     Escaped,
     /// Characters of two bytes.
     Utf16,
+    /// A token that an encoder has broken into lines.
+    Wrapped,
 }
 
 impl Encoding {
@@ -161,6 +163,32 @@ impl View {
         Ok(view)
     }
 
+    /// Joins the lines of a token.
+    pub fn wrapped(at: &Cursor<'_>) -> Result<Self, More> {
+        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let (mut cursor, mut column) = (*at, 0);
+        loop {
+            if is_full_line(column)
+                && let Some(len) = hard_line_break(&cursor)?
+                && cursor.advanced(len).peek()?.is_some_and(is_of_token)
+            {
+                cursor.at += len;
+                column = 0;
+            }
+            let Some(unit) = cursor.unit()?.filter(|unit| is_of_token(unit.byte)) else { break };
+            if cursor.at - at.at >= VIEW_LEN_MAX {
+                view.cut = true;
+                break;
+            }
+            view.text.push(unit.byte);
+            view.origin.push((cursor.at, cursor.at + unit.len));
+            cursor.at += unit.len;
+            column += 1;
+        }
+        view.end = cursor.at;
+        Ok(view)
+    }
+
     /// Decodes ASCII characters of two bytes in a line. Each is taken for the character and the zero behind it: whether the
     /// zero stands before or behind, a stretch of both begins and ends with the same bytes around it.
     pub fn utf16(at: &Cursor<'_>) -> Result<Self, More> {
@@ -184,6 +212,26 @@ impl View {
         view.end = cursor.at;
         Ok(view)
     }
+}
+
+/// Whether a token that an encoder has broken into lines begins here.
+pub(super) fn is_wrapped(at: &Cursor<'_>) -> Result<bool, More> {
+    let mut column = 0;
+    while at.peek_at(column)?.is_some_and(is_of_token) {
+        column += 1;
+        if is_full_line(column as u64) && hard_line_break(&at.advanced(column))?.is_some() {
+            return Ok(true);
+        }
+        if column == LINE_LEN_MAX {
+            break;
+        }
+    }
+    Ok(false)
+}
+
+/// Characters of tokens and sessions.
+fn is_of_token(byte: u8) -> bool {
+    is_base64(byte) || matches!(byte, b'.' | b':' | b'=' | b'~')
 }
 
 /// Where the run of base64 characters that ends at `at` begins: not before what an escape, a percent encoding or a colour

@@ -1,11 +1,11 @@
 //! Scanning texts that are at hand as a whole, for formats that take records apart or put them together.
 
 use super::finding::Finding;
+use super::grammar::{Grammar, Quote};
 use super::marker::Template;
 use super::names::{self, Class};
 use super::ruled::Ruled;
 use super::scan::{Output, Scan, Window};
-use super::value::{Grammar, Quote};
 use super::{Carrier, Carry, CleanBlock, Counts, Fingerprint, Kind, Redaction};
 use std::ops::Range;
 

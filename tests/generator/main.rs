@@ -135,7 +135,13 @@ impl Broken {
 
 impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let input: String = self.input.escape_ascii().to_string().chars().take(360).collect();
+        let input: String = self
+            .input
+            .escape_ascii()
+            .to_string()
+            .chars()
+            .take(number("BEARTRAP_SHOWN").unwrap_or(360) as usize)
+            .collect();
         write!(f, "{:?}: {}\n        input {input}\n        {}", self.check, self.recipe.name(), self.seen)
     }
 }

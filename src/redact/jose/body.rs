@@ -1,7 +1,7 @@
 //! A token on its way through.
 
-use super::{Memo, head};
-use crate::redact::characters::{Characters, is_base64, is_base64url, is_full_line};
+use super::{Memo, head, head_in_line};
+use crate::redact::characters::{Characters, GoesOn, is_base64, is_base64url, is_full_line};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::fingerprint::Digester;
@@ -26,6 +26,8 @@ pub(in crate::redact) struct Body {
     unpadded: bool,
     /// Whether the part in progress has its padding.
     padded: bool,
+    /// Whether padding was seen in quoted-printable, where a sign at the end of a line is none.
+    quoted: bool,
     /// What of an SD-JWT (RFC 9901 §4) is in progress.
     disclosed: Disclosed,
     /// Whether the token in front of the disclosures is whole.
@@ -62,6 +64,7 @@ impl Body {
             standard: false,
             unpadded: false,
             padded: false,
+            quoted: false,
             disclosed: Disclosed::No,
             complete: false,
             may_be_longer: false,
@@ -139,9 +142,24 @@ impl Body {
 
     fn characters<'a>(&self, cursor: &Cursor<'a>) -> Characters<'a> {
         let mut characters = Characters::new(*cursor, self.column);
-        let lens = self.header.last_part_lens;
-        characters.goes_on = !self.is_last_part() || lens.is_empty() || self.last_part_goes_on();
-        characters.soft_breaks = self.missing_padding() == 0 || (self.is_last_part() && self.last_part_goes_on());
+        characters.goes_on = match self.header.last_part_lens.last() {
+            Some(&longest)
+                if self.is_last_part() && self.disclosed != Disclosed::Disclosure && !self.last_part_goes_on() =>
+            {
+                if self.part_len < longest {
+                    GoesOn::Maybe
+                } else {
+                    GoesOn::No
+                }
+            }
+            _ => GoesOn::Yes,
+        };
+        characters.lacks_padding = !self.quoted && self.missing_padding() > 0;
+        // Behind any other part than the last, padding is followed by a dot.
+        characters.soft_breaks = !self.is_last_part()
+            || self.disclosed == Disclosed::Disclosure
+            || self.missing_padding() == 0
+            || self.last_part_goes_on();
         characters
     }
 
@@ -202,6 +220,12 @@ impl Body {
         }
         let mut padding = first;
         let mut next = first;
+        self.quoted |= first.at() > cursor.at + 1;
+        next.lacks_padding &= !self.quoted;
+        if self.is_last_part() {
+            // A second sign is one of padding, or another text.
+            next.goes_on = GoesOn::No;
+        }
         // What stands behind the last of them is asked for once.
         let mut after = next.next()?;
         if missing == 2 && after == Some(b'=') {
@@ -259,6 +283,8 @@ impl Body {
             return Ok(false);
         }
         let mut after = tilde;
+        after.goes_on = GoesOn::Yes;
+        after.soft_breaks = true;
         let mut len = 0;
         let mut first = None;
         while len < DISCLOSURE_LEN_MIN
@@ -269,7 +295,7 @@ impl Body {
             len += 1;
         }
         let binding = match first {
-            Some(b'e') => head(&tilde.cursor(), memo)?,
+            Some(b'e') => head_in_line(tilde, memo)?,
             _ => None,
         };
         if signed {

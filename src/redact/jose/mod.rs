@@ -10,6 +10,7 @@ use super::characters::{Characters, is_base64};
 use super::cursor::{Cursor, More};
 use super::fingerprint::MARKER_PREFIX;
 use super::header::{Header, Text, read_header, read_object};
+use super::scan::Rest;
 
 /// No real header is longer: one still undecided after this many characters is decided by what is known of it.
 pub(super) const HEADER_LEN_MAX: usize = 64 << 10;
@@ -50,10 +51,14 @@ impl Memo {
     }
 
     /// Where the run of characters ends, encoded ones among them, up to the limit.
-    fn encoded_end(&mut self, at: &Cursor<'_>) -> Result<usize, More> {
+    fn encoded_end(&mut self, first: Characters<'_>) -> Result<usize, More> {
+        let at = first.cursor();
+        if first.column() > 0 {
+            return short_end(first);
+        }
         let limit = at.at + HEADER_LEN_MAX;
         if !self.encoded_run.contains(&at.at) {
-            let mut characters = Characters::new(*at, 0);
+            let mut characters = first;
             // Twice the limit, so that candidates up to the limit behind this one find it measured.
             while characters.at() < limit + HEADER_LEN_MAX {
                 let before = characters.at();
@@ -88,9 +93,28 @@ impl Memo {
     }
 }
 
+/// Where a short run of characters ends, encoded ones among them.
+fn short_end(first: Characters<'_>) -> Result<usize, More> {
+    const LEN_MAX: usize = 4096;
+    let mut characters = first;
+    loop {
+        let before = characters.at();
+        match characters.next()? {
+            Some(byte) if is_base64(byte) && before - first.at() < LEN_MAX => {}
+            _ => return Ok(before),
+        }
+    }
+}
+
 /// Decides whether a JOSE token with something secret in it begins here: a header (RFC 7515 §4, RFC 7516 §4), a dot, and
 /// at least one character behind. A lone header is no secret.
 pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
+    head_in_line(Characters::new(*at, 0), memo)
+}
+
+/// The same behind characters of a line that an encoder may have broken.
+fn head_in_line(first: Characters<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
+    let at = &first.cursor();
     let len = memo.run_len(at)?;
     let text = &at.rest()[..len];
     if len == HEADER_LEN_MAX {
@@ -99,7 +123,8 @@ pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, M
     let mut after = at.advanced(len);
     match after.peek()? {
         Some(b'.' | b'=') => {}
-        Some(b'%' | b'\\' | b'&' | 0x1b) => return encoded_head(at, memo),
+        Some(b'%' | b'\\' | b'&' | 0x1b) => return encoded_head(first, memo),
+        Some(b'\r' | b'\n') if at.is_decoded => return encoded_head(first, memo),
         _ => return Ok(None),
     }
     for _ in 0..2 {
@@ -108,7 +133,7 @@ pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, M
         }
     }
     if after.peek()? != Some(b'.') {
-        return if at.peek_at(len)? == Some(b'=') { encoded_head(at, memo) } else { Ok(None) };
+        return if at.peek_at(len)? == Some(b'=') { encoded_head(first, memo) } else { Ok(None) };
     }
     if !is_secret(Characters::new(after, 0))? {
         return Ok(None);
@@ -117,14 +142,14 @@ pub(super) fn head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, M
 }
 
 /// The same where the header, or what follows it, is encoded or wrapped.
-fn encoded_head(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
-    let characters = Characters::new(*at, 0);
+fn encoded_head(characters: Characters<'_>, memo: &mut Memo) -> Result<Option<Header>, More> {
+    let at = characters.cursor();
     // Candidates that are none are not measured first.
     let text = Text::Encoded { characters, end: at.at + HEADER_LEN_MAX };
     if !super::header::begins_object(text)? {
         return Ok(None);
     }
-    let end = memo.encoded_end(at)?;
+    let end = memo.encoded_end(characters)?;
     let cut = end >= at.at + HEADER_LEN_MAX;
     let text = Text::Encoded { characters, end };
     let Some(header) = read_header(text, cut)? else { return Ok(None) };
@@ -156,15 +181,24 @@ fn is_secret(mut characters: Characters<'_>) -> Result<bool, More> {
     })
 }
 
-/// Where the next line begins if this one ends inside what may become a header: the rest of the token may follow there.
-pub(super) fn cut_header_end(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<usize>, More> {
+/// Where the next line begins if this one ends inside what may become a header, or behind one: the rest of the token may
+/// follow there, and how likely it does.
+pub(super) fn cut_header_end(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<(usize, Rest)>, More> {
     let len = memo.run_len(at)?;
     if len == HEADER_LEN_MAX {
         return Ok(None);
     }
-    // A soft line break of quoted-printable (RFC 2045 §6.7).
-    let soft = at.peek_at(len)? == Some(b'=');
-    let end = len + usize::from(soft);
+    let mut end = len;
+    // Padding in quoted-printable (RFC 2045 §6.7).
+    while end < len + 6 && at.advanced(end).starts_with(b"=3D")? {
+        end += 3;
+    }
+    // The dot behind a header may be the last that fits in a line.
+    let dot = at.peek_at(end)? == Some(b'.');
+    end += usize::from(dot);
+    // A soft line break.
+    let soft = at.peek_at(end)? == Some(b'=');
+    end += usize::from(soft);
     let next_line = match at.peek_at(end)? {
         None => end,
         Some(b'\n') => end + 1,
@@ -178,6 +212,8 @@ pub(super) fn cut_header_end(at: &Cursor<'_>, memo: &mut Memo) -> Result<Option<
     }
     let object = read_object(Text::Plain(text))?;
     // Behind a whole header the dot may follow, unless the sign is the padding of something else.
-    let is_cut = object.is_open || soft && object.whole && len % 4 != 3;
-    Ok(is_cut.then_some(at.at + next_line))
+    let header = object.whole && object.seen.header().is_some();
+    let is_cut = object.is_open && !dot || soft && object.whole && len % 4 != 3 || header && (soft || dot);
+    let rest = if is_cut { Rest::Likely } else { Rest::Indented };
+    Ok((is_cut || header).then_some((at.at + next_line, rest)))
 }

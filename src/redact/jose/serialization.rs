@@ -4,9 +4,9 @@ use super::{HEADER_LEN_MAX, read_header};
 use crate::redact::context::Span;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
+use crate::redact::grammar::Quote;
 use crate::redact::header::{Header, Text};
 use crate::redact::separator::quote;
-use crate::redact::value::Quote;
 use std::ops::Range;
 
 /// No object is read further than this.

@@ -12,8 +12,17 @@ use vector::Tables;
 
 pub(super) const GROUPS: usize = 16;
 
-/// A literal and what it stands for.
-pub(super) type Literal<T> = (&'static [u8], T);
+/// What literals stand for, and the literals.
+pub(super) type Group<T> = &'static [(T, &'static [&'static [u8]])];
+
+/// Each literal, and what it stands for.
+pub(super) fn each<T: Copy>(groups: [Group<T>; GROUPS]) -> impl Iterator<Item = (T, &'static [u8])> {
+    groups.into_iter().flat_map(in_group)
+}
+
+fn in_group<T: Copy>(group: Group<T>) -> impl Iterator<Item = (T, &'static [u8])> {
+    group.iter().flat_map(|&(value, literals)| literals.iter().map(move |&literal| (value, literal)))
+}
 
 #[derive(Debug)]
 pub(super) struct Literals<T> {
@@ -42,17 +51,17 @@ fn hash(first: [u8; 3]) -> usize {
     (u32::from_le_bytes([0, a, b, c]).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
 }
 
-impl<T: Copy> Literals<T> {
+impl<T: Copy + 'static> Literals<T> {
     /// Literals are ASCII, have three bytes or more, are fewer than 256, and none begins with another.
-    pub fn new(groups: [&[Literal<T>]; GROUPS]) -> Self {
+    pub fn new(groups: [Group<T>; GROUPS]) -> Self {
         let mut entries = Vec::new();
         let mut buckets = Box::new([0; 1 << HASH_BITS]);
-        for &(literal, value) in groups.into_iter().flatten() {
+        for (value, literal) in each(groups) {
             let bucket = &mut buckets[hash([literal[0], literal[1], literal[2]])];
             entries.push(Entry { literal, value, next: *bucket });
             *bucket = entries.len() as u8;
         }
-        let tables = Tables::new(groups.map(|group| group.iter().map(|(literal, _)| *literal)));
+        let tables = Tables::new(groups.map(|group| in_group(group).map(|(_, literal)| literal)));
         Self { entries, buckets, tables }
     }
 
@@ -95,23 +104,20 @@ impl<T: Copy> Literals<T> {
 mod tests {
     use super::*;
 
-    const LITERALS: [Literal<u8>; 6] =
-        [(b"abc", 0), (b"abde", 1), (b"ABDEFGH", 2), (b"://", 3), (b"\0e\0", 4), (b"bcd", 5)];
-
-    fn literals() -> Literals<u8> {
-        let mut groups: [&[Literal<u8>]; GROUPS] = [&[]; GROUPS];
-        groups[0] = &LITERALS[..2];
-        groups[7] = &LITERALS[2..3];
-        groups[8] = &LITERALS[3..5];
-        groups[15] = &LITERALS[5..];
-        Literals::new(groups)
-    }
+    const LITERALS: [Group<u8>; GROUPS] = {
+        let mut groups: [Group<u8>; GROUPS] = [&[]; GROUPS];
+        groups[0] = &[(0, &[b"abc"]), (1, &[b"abde"])];
+        groups[7] = &[(2, &[b"ABDEFGH"])];
+        groups[8] = &[(3, &[b"://", b"\0e\0"])];
+        groups[15] = &[(4, &[b"bcd"])];
+        groups
+    };
 
     /// What a search without any thought of speed finds.
     fn naive(text: &[u8], span: Range<usize>) -> Option<(Range<usize>, u8)> {
         span.clone().find_map(|at| {
-            let (literal, value) = LITERALS.iter().find(|(literal, _)| text[at..span.end].starts_with(literal))?;
-            Some((at..at + literal.len(), *value))
+            let (value, literal) = each(LITERALS).find(|(_, literal)| text[at..span.end].starts_with(literal))?;
+            Some((at..at + literal.len(), value))
         })
     }
 
@@ -119,7 +125,7 @@ mod tests {
     fn searches() -> Vec<Literals<u8>> {
         let mut searches = Vec::new();
         for kernel in vector::kernels() {
-            let mut one = literals();
+            let mut one = Literals::new(LITERALS);
             one.tables.kernel = kernel;
             searches.push(one);
         }
@@ -131,7 +137,7 @@ mod tests {
         for length in [0, 2, 3, 34, 35, 36, 66, 67, 68, 150] {
             // Letters that the literals have, and bytes that differ from them in the upper bit.
             let filling: Vec<u8> = (0..length).map(|at: usize| b"ab\xe1c:x\xba/A"[at * at % 9]).collect();
-            for (literal, _) in LITERALS {
+            for (_, literal) in each(LITERALS) {
                 for at in 0..=length {
                     let mut text = filling.clone();
                     text.splice(at..at, literal.iter().copied());

@@ -3,7 +3,7 @@
 
 use super::search::{Found, View};
 use crate::redact::finding::RuleKind;
-use crate::redact::value::Quote;
+use crate::redact::grammar::Quote;
 use std::ops::Range;
 
 /// What stands between the strings of JSON.

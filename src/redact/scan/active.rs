@@ -6,10 +6,11 @@ use crate::redact::carrier::Carrier;
 use crate::redact::characters::is_full_line;
 use crate::redact::cursor::More;
 use crate::redact::finding::{Finding, Kind};
+use crate::redact::grammar::{Grammar, Quote};
 use crate::redact::header::Header;
 use crate::redact::jose;
 use crate::redact::redaction::Shared;
-use crate::redact::value::{self, Grammar, Quote};
+use crate::redact::value;
 
 pub(super) struct Active {
     pub(super) start: u64,
@@ -20,8 +21,8 @@ pub(super) struct Active {
     requote: Option<Quote>,
     /// Its beginning is gone.
     is_cut: bool,
-    /// It is the beginning of a header, which its line cuts.
-    is_open: bool,
+    /// Whether it goes on in the next line if it ends with its own, where its characters don't say so.
+    open: Option<Rest>,
     /// The input's bytes so far.
     len: u64,
     /// The input so far, only where `allow_fingerprints` may want it back.
@@ -94,6 +95,7 @@ impl Scan {
                 out.bytes.truncate(out.bytes.len() - raw.len() % 2);
             } else {
                 shared.template.write(&one.fingerprint, &mut out.bytes);
+                self.cut = Some((one.fingerprint.kind, Rest::Indented));
             }
             out.counts.count(one.fingerprint.kind);
             let (len, fingerprint, complete) = (raw.len() as u64, one.fingerprint, one.complete);
@@ -104,11 +106,17 @@ impl Scan {
     /// Behind a token that may not be whole: where the line ends the next one may go on with it.
     pub(super) fn end_cut(&mut self, window: Window<'_>, kind: Kind, rest: Rest) -> Result<(), More> {
         let mut cursor = self.at(window, window.index(self.cursor));
-        // A soft line break of quoted-printable (RFC 2045 §6.7).
-        let soft = cursor.peek()? == Some(b'=') && matches!(cursor.peek_at(1)?, None | Some(b'\r' | b'\n'));
-        // The dot behind a part may be the last that fits in a line.
-        let dot = cursor.peek()? == Some(b'.');
-        cursor.at += usize::from(soft || dot);
+        // What joins parts may be the last that fits in a line, behind an empty part too.
+        for _ in 0..2 {
+            cursor.at += usize::from(matches!(cursor.peek()?, Some(b'.' | b'~')));
+        }
+        // A soft line break of quoted-printable (RFC 2045 §6.7), or padding.
+        let mut signs = 0;
+        while signs < 2 && cursor.peek()? == Some(b'=') {
+            cursor.at += 1;
+            signs += 1;
+        }
+        let soft = signs == 1;
         if cursor.peek()? == Some(b'\r') && cursor.peek_at(1)? == Some(b'\n') {
             cursor.at += 1;
         }
@@ -129,9 +137,15 @@ impl Active {
         self
     }
 
-    /// Says that it goes on in the next line if it ends with its own.
-    pub(super) fn open(mut self: Box<Self>, is_open: bool) -> Box<Self> {
-        self.is_open = is_open;
+    /// Says how likely it goes on in the next line if it ends with its own.
+    pub(super) fn open(mut self: Box<Self>, open: Option<Rest>) -> Box<Self> {
+        self.open = open;
+        self
+    }
+
+    /// Says that it stands in a longer value.
+    pub(super) fn within(mut self: Box<Self>, grammar: Grammar) -> Box<Self> {
+        self.grammar = Some(grammar);
         self
     }
 
@@ -139,7 +153,7 @@ impl Active {
     fn rest(&self, complete: bool) -> Option<Rest> {
         let (full_line, may_go_on) = match &self.body {
             Body::Jose(body) => (body.ends_full_line(), body.may_be_longer()),
-            Body::Value(_) if self.is_open => return Some(Rest::Likely),
+            Body::Value(_) if self.open.is_some() => return self.open,
             Body::Value(_) => (is_full_line(self.len), false),
         };
         match complete {
@@ -195,7 +209,7 @@ pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Gramma
         kind: Kind::Jwt,
         requote: None,
         is_cut: false,
-        is_open: false,
+        open: None,
         len: 0,
         kept: shared.allow.then(Vec::new),
     })
@@ -205,7 +219,7 @@ pub(super) fn opaque(shared: &Shared, grammar: Grammar, kind: Kind, requote: Opt
     let body = Body::Value(value::Body::new(grammar, shared.digester()));
     let rest = (grammar != Grammar::Number).then_some(grammar);
     let kept = shared.allow.then(Vec::new);
-    Box::new(Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, is_open: false, len: 0, kept })
+    Box::new(Active { start: 0, body, grammar: rest, kind, requote, is_cut: false, open: None, len: 0, kept })
 }
 
 /// A number that is replaced becomes a string, also inside a string.

@@ -42,16 +42,18 @@ pub enum Rest {
     Likely,
     /// The token is as long as a whole one can be, but could also be longer: with a larger key, or an unknown algorithm.
     Doubtful,
+    /// What form it has says nothing of its length: only a line that is indented goes on with it.
+    Indented,
 }
 
 impl Rest {
-    const ALL: [Rest; 3] = [Rest::Sure, Rest::Likely, Rest::Doubtful];
+    const ALL: [Rest; 4] = [Rest::Sure, Rest::Likely, Rest::Doubtful, Rest::Indented];
 
     /// A shorter text is no rest.
     pub(super) fn len_min(self) -> usize {
         match self {
             Rest::Sure => 1,
-            Rest::Likely => 8,
+            Rest::Likely | Rest::Indented => 8,
             Rest::Doubtful => 128,
         }
     }
@@ -76,7 +78,7 @@ impl Carry {
             Carry::Credential => 241,
             Carry::Token => 242,
             Carry::Block => 243,
-            Carry::Cut { kind, rest } => CUT + 3 * kind.index() as u8 + rest as u8,
+            Carry::Cut { kind, rest } => CUT + Rest::ALL.len() as u8 * kind.index() as u8 + rest as u8,
         }
     }
 
@@ -92,8 +94,9 @@ impl Carry {
             242 => Some(Carry::Token),
             243 => Some(Carry::Block),
             CUT.. => {
-                let kind = Kind::ALL.get(usize::from((code - CUT) / 3))?;
-                Some(Carry::Cut { kind: *kind, rest: Rest::ALL[usize::from((code - CUT) % 3)] })
+                let (index, rests) = (usize::from(code - CUT), Rest::ALL.len());
+                let kind = Kind::ALL.get(index / rests)?;
+                Some(Carry::Cut { kind: *kind, rest: Rest::ALL[index % rests] })
             }
             code => Kind::ALL.get(usize::from(code) - 3).map(|&kind| Carry::Header(kind)),
         }

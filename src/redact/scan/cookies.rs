@@ -5,10 +5,11 @@ use super::{Carry, LOOKBACK_LEN, Scan, Window};
 use crate::redact::context::Place;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
+use crate::redact::grammar::{Grammar, Quote};
 use crate::redact::names;
 use crate::redact::redaction::Shared;
 use crate::redact::separator::quote;
-use crate::redact::value::{Grammar, Quote, Trust};
+use crate::redact::value::Trust;
 
 /// Inside a cookie header.
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ use crate::redact::context::{self, Lead, Place, Span};
 use crate::redact::cookie_jar;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
+use crate::redact::grammar::{Grammar, Quote};
 use crate::redact::header::{CHARACTERS_MIN, Text, begins_object};
 use crate::redact::jose;
 use crate::redact::marker::marker_len;
@@ -20,8 +21,8 @@ use crate::redact::redaction::Shared;
 use crate::redact::separator;
 use crate::redact::session::{compressed_len, session_len};
 use crate::redact::userinfo;
-use crate::redact::value::{Grammar, Quote, Sample, Trust};
-use crate::redact::view::Encoding;
+use crate::redact::value::{Sample, Trust};
+use crate::redact::view::{Encoding, is_wrapped};
 use std::ops::Range;
 
 /// What a decision comes to.
@@ -122,13 +123,14 @@ impl Scan {
         }
         let mut cursor = self.at(window, window.index(position));
         skip_runtime_prefix(&mut cursor)?;
-        cursor.skip_blanks(LOOKBACK_LEN)?;
+        let indented = cursor.skip_blanks(LOOKBACK_LEN)? > 0;
         let sample = Sample::read(&cursor, Grammar::Cut, &shared.template)?;
         let is_rest = match rest {
             Rest::Sure => !sample.is_empty(),
             _ if !sample.is_random(rest.len_min()) => false,
             // A key of a line of its own is none: `name: value`.
-            Rest::Likely => self.at(window, sample.end()).peek()? != Some(b':'),
+            Rest::Indented if !indented => false,
+            Rest::Likely | Rest::Indented => self.at(window, sample.end()).peek()? != Some(b':'),
             // No part follows a last part: a header glued to a word.
             Rest::Doubtful => {
                 let len = self.memo.run_len(&cursor)?;
@@ -219,6 +221,10 @@ impl Scan {
             }
             Anchor::Member => return self.serialized(shared, window, &cursor.advanced(range.len())),
             Anchor::Paseto => {
+                match self.wrapped(shared, window, range.start)? {
+                    Decision::Nothing => {}
+                    decision => return Ok(decision),
+                }
                 return Ok(match paseto::token_len(&cursor)? {
                     Some(paseto::TOKEN_LEN_MAX) => {
                         let active = opaque(shared, Grammar::Cut, Kind::Token, None);
@@ -236,10 +242,33 @@ impl Scan {
                 spans(self.not_replaced(shared, window, found)?)
             }
             Anchor::CookieJar => spans(cookie_jar::columns(&cursor.advanced(2))?),
-            Anchor::Cookie => self.after_cookie(shared, &cursor.advanced(range.len()))?,
+            Anchor::Cookie => {
+                let separator = cursor.advanced(range.len()).unit()?;
+                if separator.is_some_and(|unit| unit.len > 1 && unit.byte == b':') && !cursor.before(1).is_empty() {
+                    // The whole header is encoded, and what ends its values with it.
+                    return self.look_into(shared, window, Stretch::at(range.start - 1), Encoding::Escaped);
+                }
+                self.after_cookie(shared, &cursor.advanced(range.len()))?
+            }
             Anchor::Name => self.after_name(shared, &cursor, range.len())?,
         };
-        self.lead(shared, window, lead)
+        match self.lead(shared, window, lead)? {
+            Decision::Nothing => self.encoded_around(shared, window, range),
+            decision => Ok(decision),
+        }
+    }
+
+    /// Decides at a name that is part of an encoded text: `%22token%22%20%3A%20%22…%22`.
+    fn encoded_around(&mut self, shared: &Shared, window: Window<'_>, name: Range<usize>) -> Result<Decision, More> {
+        let mut end = self.at(window, name.end);
+        while end.peek()?.is_some_and(names::is_name_byte) {
+            end.at += 1;
+        }
+        let behind = end.unit()?.filter(|unit| unit.len > 1 && b"\"'\t\r\n :=>\\".contains(&unit.byte));
+        if !matches!(end.peek()?, Some(b'%' | b'&')) || behind.is_none() {
+            return Ok(Decision::Nothing);
+        }
+        self.encoded(shared, window, &name, Encoding::Escaped)
     }
 
     /// The spans that do not begin with a marker: where one stands, all that there was is replaced.
@@ -279,10 +308,14 @@ impl Scan {
         if let Some(len) = session_len(&cursor, &mut self.memo)? {
             return self.session(shared, window, at..at + len);
         }
-        if let Some(next_line) = jose::cut_header_end(&cursor, &mut self.memo)? {
-            return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, rest: Rest::Likely } });
+        match self.wrapped(shared, window, at)? {
+            Decision::Nothing => {}
+            decision => return Ok(decision),
         }
-        self.look_into(shared, window, Stretch::at(at), Encoding::Base64 { back: 0 })
+        if let Some((next_line, rest)) = jose::cut_header_end(&cursor, &mut self.memo)? {
+            return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, rest } });
+        }
+        self.encoded(shared, window, &(at..at), Encoding::Base64 { back: 0 })
     }
 
     /// Decides at a member of what may be a JOSE object, whose name ends at `name_end`.
@@ -313,6 +346,14 @@ impl Scan {
                 Decision::Nothing
             }
         }
+    }
+
+    /// Decides at what an encoder may have broken into lines.
+    pub(super) fn wrapped(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
+        if !is_wrapped(&self.at(window, at))? {
+            return Ok(Decision::Nothing);
+        }
+        self.look_into(shared, window, Stretch::at(at), Encoding::Wrapped)
     }
 
     fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {
@@ -369,78 +410,6 @@ impl Scan {
             Lead::Cookies { at, quote } => Ok(Decision::Cookies { at, quote }),
             Lead::Spans(spans) => Ok(Decision::Spans(spans)),
         }
-    }
-
-    /// Decides whether what stands where a credential may stand is one.
-    pub(super) fn decide(&mut self, shared: &Shared, window: Window<'_>, place: Place) -> Result<Decision, More> {
-        let Place { at, grammar, trust, kind, requote } = place;
-        let cursor = self.at(window, at);
-        if let Some(len) = marker_len(&cursor, &shared.template)? {
-            // Where a value has to prove itself, what stands behind a marker was judged when the marker was put there.
-            return Ok(match trust {
-                Trust::Random | Trust::Code => Decision::Nothing,
-                _ => Decision::Marker { end: at + len, grammar: grammar.rest(trust), kind },
-            });
-        }
-        if cursor.unit()?.is_some_and(|unit| unit.byte == b'e')
-            && let Some(header) = jose::head(&cursor, &mut self.memo)?
-        {
-            return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar.rest(trust))) });
-        }
-        if cursor.peek()? == Some(b'e')
-            && begins_object(Text::Plain(cursor.rest()))?
-            && let Some(len) = session_len(&cursor, &mut self.memo)?
-            && let Decision::Replace { replaced, .. } = self.session(shared, window, at..at + len)?
-        {
-            return Ok(Decision::Replace { replaced, rest: Some((grammar.rest(trust), Kind::Token)) });
-        }
-        if let Decision::Replace { replaced, rest } = self.encoded_value(shared, window, at)?
-            && replaced.first().is_some_and(|first| first.range.start == at)
-        {
-            return Ok(Decision::Replace { replaced, rest: rest.or(Some((grammar.rest(trust), Kind::Token))) });
-        }
-        if !Sample::read(&cursor, grammar, &shared.template)?.is_credential(trust) {
-            return Ok(Decision::Nothing);
-        }
-        let is_open = cursor.peek()? == Some(b'e')
-            && begins_object(Text::Plain(cursor.rest()))?
-            && jose::cut_header_end(&cursor, &mut self.memo)?.is_some();
-        Ok(Decision::Start { at, active: opaque(shared, grammar, kind, requote).open(is_open) })
-    }
-
-    /// Decides on what directly follows a token or marker inside a value.
-    pub(super) fn rest_of_value(
-        &mut self,
-        shared: &Shared,
-        window: Window<'_>,
-        grammar: Grammar,
-        kind: Kind,
-    ) -> Result<Decision, More> {
-        let at = window.index(self.cursor);
-        let cursor = self.at(window, at);
-        if let Some(len) = marker_len(&cursor, &shared.template)? {
-            return Ok(Decision::Marker { end: at + len, grammar, kind });
-        }
-        if cursor.unit()?.is_some_and(|unit| unit.byte == b'e')
-            && let Some(header) = jose::head(&cursor, &mut self.memo)?
-        {
-            return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
-        }
-        if Sample::read(&cursor, grammar, &shared.template)?.is_empty() {
-            let mut end = cursor;
-            while let Some(place) = context::next_element(&end, grammar)? {
-                match self.decide(shared, window, place)? {
-                    // A placeholder among credentials: the next one may be one.
-                    Decision::Nothing => end = grammar.skip(&self.at(window, place.at))?,
-                    decision => return Ok(decision),
-                }
-            }
-            return match context::next_scheme(&cursor, grammar)? {
-                Some(place) => self.decide(shared, window, place),
-                None => Ok(Decision::Nothing),
-            };
-        }
-        Ok(Decision::Start { at, active: opaque(shared, grammar, kind, None) })
     }
 }
 

@@ -54,7 +54,13 @@ impl Scan {
         let end = window.index(end);
         let replaced = match self.token(shared, window, start..end)? {
             Some(replaced) => replaced,
-            None => self.opaque_span(shared, window, start..end, kind),
+            None => match self.encoded_value(shared, window, start)? {
+                Decision::Replace { replaced, .. } if replaced.len() == 1 && replaced[0].range == (start..end) => {
+                    self.pending.remove(0);
+                    return Ok(Decision::Replace { replaced, rest: None });
+                }
+                _ => self.opaque_span(shared, window, start..end, kind),
+            },
         };
         self.pending.remove(0);
         Ok(Decision::Replace { replaced: vec![replaced], rest: None })

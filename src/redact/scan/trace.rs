@@ -5,13 +5,14 @@ use super::{Output, Scan, Window};
 use crate::redact::anchors::Anchor;
 use crate::redact::context::{self, Lead, Place};
 use crate::redact::cursor::{Cursor, More};
+use crate::redact::grammar::Grammar;
 use crate::redact::header::{Text, begins_object, read_header};
 use crate::redact::names;
 use crate::redact::redaction::Shared;
 use crate::redact::scheme::Gap;
 use crate::redact::separator::BLANKS_MAX;
 use crate::redact::trace::{Clue, Rejection, Step, Verdict};
-use crate::redact::value::{Grammar, Sample, Trust};
+use crate::redact::value::{Sample, Trust};
 use std::ops::Range;
 
 impl Scan {

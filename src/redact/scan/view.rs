@@ -8,8 +8,8 @@ use crate::redact::carrier::Carrier;
 use crate::redact::characters::{is_base64, is_base64url};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
+use crate::redact::grammar::Grammar;
 use crate::redact::redaction::Shared;
-use crate::redact::value::Grammar;
 use crate::redact::view::{self, Encoding, STRETCH_BACK_MAX, VIEW_LEN_MAX, View};
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub(super) const DEPTH_MAX: u8 = 3;
 /// Up to where stretches were decoded in vain, by encoding and by where its units begin: anchors before are not tried
 /// again, so that a text full of them costs linear time.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Explored([u64; 13]);
+pub(super) struct Explored([u64; 14]);
 
 impl Explored {
     fn slot(&mut self, encoding: Encoding, start: u64) -> &mut u64 {
@@ -29,13 +29,14 @@ impl Explored {
             Encoding::SpacedHex => 6,
             Encoding::Escaped => 7,
             Encoding::Utf16 => 8,
+            Encoding::Wrapped => 9,
         };
         &mut self.0[slot as usize]
     }
 
     /// The same for the rests of tokens.
     fn tail_slot(&mut self, group: u64) -> &mut u64 {
-        &mut self.0[9 + (group % 4) as usize]
+        &mut self.0[10 + (group % 4) as usize]
     }
 }
 
@@ -112,6 +113,7 @@ impl Scan {
             Encoding::SpacedHex => View::hex(&cursor, 1)?,
             Encoding::Escaped => View::escaped(&cursor)?,
             Encoding::Utf16 => View::utf16(&cursor)?,
+            Encoding::Wrapped => View::wrapped(&cursor)?,
         };
         let (found, explored) = self.scan_view(shared, &view, from, encoding);
         *self.explored.slot(encoding, unit) = window.position(explored);
@@ -344,7 +346,7 @@ impl Stretch {
                 let start = if whole { run_start } else { anchor };
                 Self { anchor, start, from: start }
             }
-            Encoding::SpacedHex => from_anchor(anchor),
+            Encoding::SpacedHex | Encoding::Wrapped => from_anchor(anchor),
             Encoding::Escaped => {
                 let before = at.before(BACK_MAX);
                 let ends = |byte: &u8| matches!(byte, 0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`');

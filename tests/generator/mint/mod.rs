@@ -41,6 +41,12 @@ impl Credential {
         Self { kind, fingerprinted: Some(text.clone()), text, secrets }
     }
 
+    /// The header of a JOSE token: no secret.
+    pub fn header(&self) -> &[u8] {
+        let first = self.text.split('.').next().unwrap_or_default();
+        if matches!(self.kind, Kind::Jwt | Kind::Jwe) { first.as_bytes() } else { b"" }
+    }
+
     /// A compact token, whose parts behind the header are secret.
     fn compact(kind: Kind, text: String) -> Self {
         let parts: Vec<&str> = text.split(['.', '~']).skip(1).collect();
