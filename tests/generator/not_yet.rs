@@ -34,8 +34,8 @@ pub const NOT_YET: &[NotYet] = &[
     NotYet { encoding: "C", stacked: true, checks: &[Leak, Span, Digest, Codec, Twice], ..ANY },
     // What a session holds says that it is one, and a line that ends in it does not say so yet.
     NotYet { form: "A15", encoding: "C5", checks: &[Leak, Codec], ..ANY },
-    // A slash at the end of a line belongs to a token only if what is behind it does, and that is another line's decision.
-    NotYet { form: "A7", encoding: "C5 folded", checks: &[Leak, Codec], ..ANY },
+    // Over real lines each line is judged by itself: a short last one can look like a word, a slash at the end like a path's.
+    NotYet { encoding: "C5 folded", checks: &[Leak, Codec], ..ANY },
     // A blob's neighbours can belong to it as far as its alphabet goes.
     NotYet { encoding: "C4", checks: &[Span, Digest], ..ANY },
     // A cut token takes what of its alphabet stands behind it: the next segment of a path, which is among the neighbours too.

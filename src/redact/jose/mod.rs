@@ -135,7 +135,8 @@ fn head_in_line(first: Characters<'_>, memo: &mut Memo) -> Result<Option<Header>
     if after.peek()? != Some(b'.') {
         return if at.peek_at(len)? == Some(b'=') { encoded_head(first, memo) } else { Ok(None) };
     }
-    if !is_secret(Characters::new(after, 0))? {
+    let column = first.column() + (after.at - at.at) as u64;
+    if !is_secret(Characters::new(after, column))? {
         return Ok(None);
     }
     memo.read(text)
