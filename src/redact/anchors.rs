@@ -1,5 +1,6 @@
 //! The anchor pass: rare literal fragments, at least one of which stands in every covered form.
 
+use super::characters::is_base64;
 use super::cursor::{Cursor, More};
 use super::literals::{self, Group, Literals};
 use super::paseto;
@@ -58,84 +59,102 @@ const GROUPS: [Group<Anchor>; literals::GROUPS] = [
         // base64 of `{"` and a letter, a digit or symbol, a non-ASCII character; of `{` and a blank, LF, CR, tab.
         (Anchor::Jose, &[b"eyJ", b"eyI", b"eyK", b"eyL", b"eyA", b"ewo", b"ew0", b"ewk"]),
         (Anchor::Compressed, &[b"eJw", b"eJx", b"eJy", b"eJz"]),
+        // The version of a PASETO token and a dot, and the purpose's first bits.
+        (base64(3), &[b"2MS5", b"2Mi5", b"2My5", b"2NC5"]),
     ],
     &[
         (Anchor::Authorization, &[b"riz", b"riZ", b"rIz", b"rIZ", b"Riz", b"RiZ", b"RIz", b"RIZ"]),
         // The version of a PASETO token, and the beginning of an encoded dot.
         (ESCAPED, &[b"v1\\u", b"v2\\u", b"v3\\u", b"v4\\u"]),
+        // The same.
+        (ESCAPED, &[b"v1%2", b"v2%2", b"v3%2", b"v4%2"]),
+        // The same.
+        (ESCAPED, &[b"v1&#", b"v2&#", b"v3&#", b"v4&#", b"v1&per", b"v2&per", b"v3&per", b"v4&per"]),
     ],
     &[
         (Anchor::Name, &[b"oken", b"OKEN"]),
-        (Anchor::User, &[b"\"-u\"", b"'-u'"]),
+        // The version of a PASETO token and a dot.
+        (HEX, &[b"76312e", b"76322e", b"76332e", b"76342e", b"76312E", b"76322E", b"76332E", b"76342E"]),
     ],
     &[
-        (Anchor::User, &[b"-u ", b"-user"]),
+        (Anchor::User, &[b"-user"]),
+        (Anchor::User, &[b"-u "]),
         (Anchor::Authority { encoded: false }, &[b"://"]),
+        // As PHP writes slashes in JSON.
+        (Anchor::Authority { encoded: false }, &[b":\\/\\/"]),
     ],
     &[
         (Anchor::Scheme, &[b"earer", b"EARER"]),
         (Anchor::Name, &[b"pi_key", b"pi_Key", b"PI_KEY"]),
         (Anchor::Member, &[b"payload"]),
-        (base64(3), &[b"va2Vu"]), // `oken`
+        // `oken`
+        (base64(3), &[b"va2Vu"]),
         (Anchor::Encoded(Encoding::Utf16), &[b"e\0y\0"]),
+        // `RIZA`
+        (base64(2), &[b"JJWkF"]),
     ],
     &[
-        // `X-Api-Key` as it is written in headers, variables and maps.
-        (Anchor::Name, &[b"pi-key", b"pi-Key", b"PI-KEY", b"PIKEY", b"piKey", b"pikey", b"code"]),
         (Anchor::Signature { len: 3 }, &[b"sig=", b"sig%3D"]),
         (Anchor::Cookie, &[b"ookie", b"OOKIE"]),
-        (base64(2), &[b"pYbE"]), // `ZXlK`
+        // `ZXlK`
+        (base64(2), &[b"pYbE"]),
+        (Anchor::Member, &[b"iphertext"]),
+        // `riza`
+        (base64(2), &[b"JpemF"]),
     ],
     &[
-        (Anchor::Name, &[b"ssertion", b"uthkey", b"uth_key", b"uthKey"]),
+        (Anchor::Name, &[b"uthkey", b"uth_key", b"uthKey"]),
         (Anchor::Paseto, &[b".public.", b".secret."]),
-        // The version of a PASETO token, and the beginning of an encoded dot.
-        (ESCAPED, &[b"v1%2", b"v2%2", b"v3%2", b"v4%2"]),
+        // Letters in escapes, as in percent encoding, and `e` in others and in character references.
+        (ESCAPED, &[b"\\u006", b"\\u004", b"\\u0076\\u003", b"\\x65", b"&#101;", b"&#x65;", b"&#X65;"]),
     ],
     &[
         (Anchor::Signature { len: 8 }, &[b"ignature"]),
-        (Anchor::Member, &[b"iphertext"]),
-        (Anchor::Paseto, &[b".local."]),
-        (base64(2), &[b"JpemF"]), // `riza`
+        (Anchor::Name, &[b"ssertion"]),
+        // `X-Api-Key` as it is written in headers, variables and maps.
+        (Anchor::Name, &[b"pi-key", b"pi-Key", b"PI-KEY", b"PIKEY", b"piKey", b"pikey"]),
     ],
     &[
         (Anchor::Name, &[b"jwt", b"Jwt"]),
         (Anchor::Tail { back: 3 }, &[b"iOi", b"iOj"]),
-        // The version of a PASETO token and a dot, and the purpose's first bits.
-        (base64(3), &[b"2MS5", b"2Mi5", b"2My5", b"2NC5"]),
-        (base64(0), &[b"cml6Y"]), // `riza`
+        // `riza`
+        (base64(0), &[b"cml6Y"]),
+        (Anchor::Name, &[b"code"]),
     ],
     &[
-        // `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer`, `EARER`, `RIZA`.
-        (base64(0), &[b"ZXdv", b"ZXcw", b"ZXdr", b"ZXlB", b"ZXlK", b"ZWFyZX", b"RUFSRV", b"UklaQ"]),
-        (base64(2), &[b"JJWkF"]),
-        (base64(3), &[b"FQVJFU", b"SSVpB"]),
         (Anchor::Name, &[b"SSERTION", b"JWT"]),
-        (Anchor::CookieJar, &[b"E\t/"]),
-        // Letters in percent encoding, which no honest encoder needs: what is encoded has one from `a` to `o`, or, in
-        // capitals, from `A` to `O`.
+        // The version of a PASETO token in percent encoding.
+        (ESCAPED, &[b"%76%3"]),
+        (Anchor::Authority { encoded: true }, &[b"%2F%2F", b"%2f%2f"]),
+        // `EARER`, `RIZA`
+        (base64(3), &[b"FQVJFU", b"SSVpB"]),
+        // The same, twice.
+        (ESCAPED, &[b"%256", b"%254"]),
+        // Letters in percent encoding, which no honest encoder needs: what is encoded has one from `a` to `o`, or, in capitals, from `A` to `O`.
         (ESCAPED, &[
             b"%61", b"%62", b"%63", b"%64", b"%65", b"%66", b"%67", b"%68", b"%69", b"%6A", b"%6B", b"%6C", b"%6D",
-            b"%6E", b"%6F", b"%6a", b"%6b", b"%6c", b"%6d", b"%6e", b"%6f",
-            b"%41", b"%42", b"%43", b"%44", b"%45", b"%46", b"%47", b"%48", b"%49", b"%4A", b"%4B", b"%4C", b"%4D",
-            b"%4E", b"%4F", b"%4a", b"%4b", b"%4c", b"%4d", b"%4e", b"%4f",
+            b"%6E", b"%6F", b"%6a", b"%6b", b"%6c", b"%6d", b"%6e", b"%6f", b"%41", b"%42", b"%43", b"%44", b"%45",
+            b"%46", b"%47", b"%48", b"%49", b"%4A", b"%4B", b"%4C", b"%4D", b"%4E", b"%4F", b"%4a", b"%4b", b"%4c",
+            b"%4d", b"%4e", b"%4f",
         ]),
-        (ESCAPED, &[b"%76%3"]),
     ],
     &[
         // The same behind two characters of a group, in part.
         (base64(2), &[b"V5S", b"V5Q", b"V3a", b"VBUkVS"]),
-        (base64(0), &[b"V2xoc1"]), // `WlhsS`
-        // Percent encoding of what is in percent encoding.
-        (ESCAPED, &[b"%256", b"%254"]),
-        (Anchor::Authority { encoded: true }, &[b"%2F%2F", b"%2f%2f"]),
+        // `WlhsS`
+        (base64(0), &[b"V2xoc1"]),
+        (Anchor::User, &[b"\"-u\"", b"'-u'"]),
     ],
     &[
+        // The same.
         (base64(2), &[b"V3b", b"V3M", b"VhcmVy"]),
         (Anchor::Tail { back: 0 }, &[b"Ijo"]),
         (Anchor::Tail { back: 2 }, &[b"I6I", b"I6M"]),
         // The version of a PASETO token and a dot, and the purpose's first letter.
         (base64(2), &[b"YxLm", b"YyLm", b"YzLm", b"Y0Lm", b"YxLn", b"YyLn", b"YzLn", b"Y0Ln"]),
+        (Anchor::CookieJar, &[b"E\t/"]),
+        // `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer`, `EARER`, `RIZA`
+        (base64(0), &[b"ZXdv", b"ZXcw", b"ZXdr", b"ZXlB", b"ZXlK", b"ZWFyZX", b"RUFSRV", b"UklaQ"]),
     ],
     &[
         // The same behind one character of a group.
@@ -144,29 +163,25 @@ const GROUPS: [Group<Anchor>; literals::GROUPS] = [
         (Anchor::Name, &[b"nt_secret", b"ntSecret", b"NT_SECRET"]),
     ],
     &[
-        (base64(3), &[b"ldz", b"ld2"]),
-        // The version of a PASETO token and a dot; `iza` in `authorization`.
+        // The version of a PASETO token and a dot; `iza`
         (base64(0), &[b"djEu", b"djIu", b"djMu", b"djQu", b"aXphd"]),
-        (base64(3), &[b"aWGxL"]), // `ZXlK`
-        (base64(2), &[b"9rZW"]),  // `oken`
-    ],
-    &[
-        // `oken`, `[{"`, `ZXlK`, `ZXd`.
-        (base64(0), &[b"b2tlb", b"W3si", b"WlhsS", b"Wlhkd"]),
+        // `ZXlK`
+        (base64(3), &[b"aWGxL"]),
+        // `oken`
+        (base64(2), &[b"9rZW"]),
         (Anchor::Member, &[b"ncrypted_key"]),
-        // The version of a PASETO token, and the beginning of an encoded dot.
-        (ESCAPED, &[b"v1&#", b"v2&#", b"v3&#", b"v4&#", b"v1&per", b"v2&per", b"v3&per", b"v4&per"]),
     ],
     &[
-        // `eyJ` and `earer`.
+        // `oken`, `[{"`, `ZXlK`, `ZXd`
+        (base64(0), &[b"b2tlb", b"W3si", b"WlhsS", b"Wlhkd"]),
+        // The same.
+        (base64(3), &[b"ldz", b"ld2"]),
+    ],
+    &[
+        // `eyJ` and `earer`
         (HEX, &[b"65794", b"6561726", b"65776", b"657730"]),
-        // The version of a PASETO token and a dot.
-        (HEX, &[b"76312e", b"76322e", b"76332e", b"76342e", b"76312E", b"76322E", b"76332E", b"76342E"]),
         (Anchor::Encoded(Encoding::SpacedHex), &[b"65 79", b"65:79"]),
-        // Letters in escapes, as above, and `e` in others and in character references.
-        (ESCAPED, &[b"\\u006", b"\\u004", b"\\u0076\\u003", b"\\x65", b"&#101;", b"&#x65;", b"&#X65;"]),
-        // As PHP writes slashes in JSON.
-        (Anchor::Authority { encoded: false }, &[b":\\/\\/"]),
+        (Anchor::Paseto, &[b".local."]),
     ],
 ];
 
@@ -207,7 +222,14 @@ impl Ahead {
             let mut rest = span.clone();
             self.found = loop {
                 match literals.find(bytes, rest.clone()) {
-                    Some((range, anchor)) if !is_wanted(anchor, &bytes[range.end..span.end]) => {
+                    Some((range, anchor))
+                        if !is_wanted(
+                            anchor,
+                            &bytes[..range.start],
+                            &bytes[range.clone()],
+                            &bytes[range.end..span.end],
+                        ) =>
+                    {
                         rest.start = range.start + 1;
                     }
                     found => break found,
@@ -219,9 +241,34 @@ impl Ahead {
     }
 }
 
-/// Nearly all URLs have no user part: they are passed over at once.
-fn is_wanted(anchor: Anchor, behind: &[u8]) -> bool {
-    anchor != Anchor::Authority { encoded: false } || userinfo::may_begin(behind) != Some(false)
+/// Whether a decision is called for at a literal. What is told from a few bytes around it is passed over at once: URLs
+/// without a user part, other words with the same letters.
+fn is_wanted(anchor: Anchor, before: &[u8], literal: &[u8], behind: &[u8]) -> bool {
+    match anchor {
+        Anchor::Authority { encoded: false } => userinfo::may_begin(behind) != Some(false),
+        Anchor::Jose => may_be_object(behind),
+        Anchor::Authorization => before.last_chunk::<5>().is_none_or(|start| start.eq_ignore_ascii_case(b"autho")),
+        Anchor::Scheme => before.last().is_none_or(|byte| matches!(byte, b'b' | b'B')),
+        Anchor::Name if literal == b"code" => may_begin_code(before),
+        _ => true,
+    }
+}
+
+/// Whether base64 that begins with two or three characters of an object is long enough for one, as far as it is at hand.
+fn may_be_object(behind: &[u8]) -> bool {
+    const LEN_MIN: usize = 8;
+    let end = behind.iter().take(LEN_MIN).find(|&&byte| !is_base64(byte));
+    // It may go on behind what an encoder puts between, or in the next line.
+    end.is_none_or(|byte| matches!(byte, b'=' | b'%' | b'\\' | b'&' | b'.' | b'\r' | b'\n' | 0x1b))
+}
+
+/// Whether the word before `code` may be one that belongs to the names of credentials: not that of `status_code`.
+fn may_begin_code(before: &[u8]) -> bool {
+    match before {
+        // The last letters of `auth`, `authorization`, `device`.
+        [.., last, b'_' | b'-'] if last.is_ascii_alphanumeric() => b"hneHNE".contains(last),
+        _ => true,
+    }
 }
 
 impl Anchors {

@@ -222,7 +222,7 @@ mod tests {
         for (text, clue, reason) in [
             ("eyJhIjoiYiIsImMiOiJkIn0.x", Clue::Object, NoJoseMember),
             ("a eyJhbGciOiJIUzI1NiJ9 b", Clue::Object, LoneHeader),
-            ("keyJack and eyes", Clue::Object, NoObject),
+            ("keyJackAndEyesAlone", Clue::Object, NoObject),
             ("the token was lost", Clue::Name, NothingSeparates),
             ("tokenize=x", Clue::Name, OtherWord),
             ("a nothingtoken=abc", Clue::Name, OtherName),

@@ -227,9 +227,7 @@ fn is_named_thing(text: &[u8]) -> bool {
 /// Whether a text is itself a credential's name with a value.
 fn names_a_value(text: &[u8]) -> bool {
     let name = text.split(|&byte| byte == b'=').next().unwrap_or_default();
-    name.len() < text.len()
-        && name.iter().copied().all(names::is_name_byte)
-        && matches!(names::classify_text(name, &[]), Some(Class::Credential | Class::Authorization))
+    name.len() < text.len() && matches!(names::classify_text(name, &[]), Some(Class::Credential | Class::Authorization))
 }
 
 /// `AADSTS50058`, `SUMMER2023`, `XMAS-7F3K-9Q2D`

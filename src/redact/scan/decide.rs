@@ -261,7 +261,7 @@ impl Scan {
     /// Decides at a name that is part of an encoded text: `%22token%22%20%3A%20%22…%22`.
     fn encoded_around(&mut self, shared: &Shared, window: Window<'_>, name: Range<usize>) -> Result<Decision, More> {
         let mut end = self.at(window, name.end);
-        while end.peek()?.is_some_and(names::is_name_byte) {
+        while end.at - name.end < names::NAME_LEN_MAX && end.peek()?.is_some_and(names::is_name_byte) {
             end.at += 1;
         }
         let behind = end.unit()?.filter(|unit| unit.len > 1 && b"\"'\t\r\n :=>\\".contains(&unit.byte));
