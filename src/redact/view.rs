@@ -4,7 +4,7 @@
 //! replaced here.
 
 use super::characters::{Characters, LINE_LEN_MAX, decode_group, hard_line_break, is_base64, is_full_line, sextet};
-use super::cursor::{Cursor, More};
+use super::cursor::{Cursor, More, Unit};
 
 /// So much of the input is decoded for one decision. More than the longest header that is read, and less than what may
 /// wait in a buffer.
@@ -66,6 +66,23 @@ impl View {
         !self.origin.is_empty()
     }
 
+    fn empty(at: &Cursor<'_>) -> Self {
+        Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false }
+    }
+
+    /// Takes one more character, stepped over; false if the view is full.
+    fn take(&mut self, cursor: &mut Cursor<'_>, unit: Unit) -> bool {
+        self.cut = cursor.at - self.start >= VIEW_LEN_MAX;
+        if self.cut {
+            return false;
+        }
+        self.text.push(unit.byte);
+        self.origin.push((cursor.at, cursor.at + unit.len));
+        cursor.at += unit.len;
+        self.end = cursor.at;
+        true
+    }
+
     /// Decodes base64 from the beginning of a group of four characters on.
     pub fn base64(at: &Cursor<'_>) -> Result<Self, More> {
         let mut characters = Characters::new(*at, 0);
@@ -124,7 +141,7 @@ impl View {
     /// Decodes pairs of hexadecimal digits with `apart` characters between them.
     pub fn hex(at: &Cursor<'_>, apart: usize) -> Result<Self, More> {
         let separator = at.peek_at(2)?;
-        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut view = Self::empty(at);
         let mut cursor = *at;
         while let Some(high) = hex_digit(cursor.peek()?)
             && let Some(low) = hex_digit(cursor.peek_at(1)?)
@@ -145,27 +162,22 @@ impl View {
 
     /// Decodes characters that are encoded one by one, up to a blank or quote.
     pub fn escaped(at: &Cursor<'_>) -> Result<Self, More> {
-        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut view = Self::empty(at);
         let mut cursor = *at;
         while let Some(unit) = cursor.unit()? {
             if unit.len == 1 && matches!(unit.byte, 0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`') {
                 break;
             }
-            if cursor.at - at.at >= VIEW_LEN_MAX {
-                view.cut = true;
+            if !view.take(&mut cursor, unit) {
                 break;
             }
-            view.text.push(unit.byte);
-            view.origin.push((cursor.at, cursor.at + unit.len));
-            cursor.at += unit.len;
         }
-        view.end = cursor.at;
         Ok(view)
     }
 
     /// Joins the lines of a token.
     pub fn wrapped(at: &Cursor<'_>) -> Result<Self, More> {
-        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut view = Self::empty(at);
         let (mut cursor, mut column) = (*at, 0);
         loop {
             if is_full_line(column)
@@ -176,23 +188,18 @@ impl View {
                 column = 0;
             }
             let Some(unit) = cursor.unit()?.filter(|unit| is_of_token(unit.byte)) else { break };
-            if cursor.at - at.at >= VIEW_LEN_MAX {
-                view.cut = true;
+            if !view.take(&mut cursor, unit) {
                 break;
             }
-            view.text.push(unit.byte);
-            view.origin.push((cursor.at, cursor.at + unit.len));
-            cursor.at += unit.len;
             column += 1;
         }
-        view.end = cursor.at;
         Ok(view)
     }
 
     /// Decodes ASCII characters of two bytes in a line. Each is taken for the character and the zero behind it: whether the
     /// zero stands before or behind, a stretch of both begins and ends with the same bytes around it.
     pub fn utf16(at: &Cursor<'_>) -> Result<Self, More> {
-        let mut view = Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false };
+        let mut view = Self::empty(at);
         let mut cursor = *at;
         while let Some(byte @ (b'\t' | b' '..=b'~')) = cursor.peek()? {
             let next = cursor.peek_at(1)?;
@@ -201,15 +208,10 @@ impl View {
             if len == 1 && next.is_some_and(|next| !matches!(next, b'\r' | b'\n')) {
                 break;
             }
-            if cursor.at - at.at >= VIEW_LEN_MAX {
-                view.cut = true;
+            if !view.take(&mut cursor, Unit { byte, len }) {
                 break;
             }
-            view.text.push(byte);
-            view.origin.push((cursor.at, cursor.at + len));
-            cursor.at += len;
         }
-        view.end = cursor.at;
         Ok(view)
     }
 }
