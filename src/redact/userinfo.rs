@@ -32,9 +32,12 @@ pub(super) fn read(at: &Cursor<'_>, encoded: bool) -> Result<Vec<Span>, More> {
 /// Whether a user part comes before a host, if that can be said. Nearly every URL ends its host before any `@`: this costs a
 /// look at each byte of the host.
 pub(super) fn may_begin(text: &[u8]) -> Option<bool> {
-    text.iter().take(USERINFO_LEN_MAX).find_map(|byte| match byte {
-        b'@' => Some(true),
-        b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>' => Some(false),
+    let mut previous = 0;
+    text.iter().take(USERINFO_LEN_MAX).find_map(|&byte| match (std::mem::replace(&mut previous, byte), byte) {
+        (_, b'@') => Some(true),
+        // Of a character reference: `&#x2e;`.
+        (b'&', b'#') => None,
+        (_, b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>') => Some(false),
         _ => None,
     })
 }
