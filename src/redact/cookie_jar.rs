@@ -34,6 +34,9 @@ pub(super) fn columns(path: &Cursor<'_>) -> Result<Vec<Span>, More> {
 pub(super) fn stored(end: &Cursor<'_>) -> Result<Vec<Span>, More> {
     let mut cursor = *end;
     let line = word(&mut cursor, |_| false)?;
+    if line.len() == LINE_LEN_MAX {
+        return Ok(Vec::new());
+    }
     let line_text = text(end, &line);
     let Some(expiry) = memchr::memmem::find(line_text, b"] ") else { return Ok(Vec::new()) };
     let start = expiry + b"] ".len();
@@ -43,7 +46,8 @@ pub(super) fn stored(end: &Cursor<'_>) -> Result<Vec<Span>, More> {
 }
 
 fn credential(name: &[u8], value: Range<usize>) -> Vec<Span> {
-    let found = is_credential_cookie(name) && !value.is_empty();
+    // What does not end in time is no cookie: a part of it would be another part when the rest is gone.
+    let found = is_credential_cookie(name) && !value.is_empty() && value.len() < LINE_LEN_MAX;
     found.then_some(Span { range: value, kind: Kind::Token }).into_iter().collect()
 }
 

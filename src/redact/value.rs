@@ -109,6 +109,14 @@ impl<'a> Sample<'a> {
         self.text.is_empty()
     }
 
+    /// Whether it is itself a credential's name with a value, as in `token: access_token=…`: the inner name knows better.
+    pub fn names_a_value(&self) -> bool {
+        let text = self.text();
+        let name = text.split(|&byte| byte == b'=').next().unwrap_or_default();
+        name.len() < text.len()
+            && matches!(names::classify_text(name, &[]), Some(Class::Credential | Class::Authorization))
+    }
+
     /// Where it ends, or where so much of it ends as was read.
     pub fn end(&self) -> usize {
         self.end
@@ -142,8 +150,7 @@ impl<'a> Sample<'a> {
         if weak && self.at_marker && matches!(self.grammar, Grammar::Quoted(_) | Grammar::Whole) {
             return false;
         }
-        // `token: access_token=…`: the inner name knows better.
-        if trust != Trust::Member && names_a_value(text) {
+        if trust != Trust::Member && self.names_a_value() {
             return false;
         }
         if text.iter().any(|byte| byte.is_ascii_whitespace()) {
@@ -187,7 +194,7 @@ impl Sample<'_> {
         if self.at_marker {
             return Rejection::Replaced;
         }
-        if trust != Trust::Member && names_a_value(text) {
+        if trust != Trust::Member && self.names_a_value() {
             return Rejection::InnerName;
         }
         if text.iter().any(u8::is_ascii_whitespace) {
@@ -222,12 +229,6 @@ fn is_named_thing(text: &[u8]) -> bool {
         && rest[0] == b'-'
         && rest[1..].iter().all(u8::is_ascii_alphanumeric)
         && shape(&text[..word]) == Shape::Word
-}
-
-/// Whether a text is itself a credential's name with a value.
-fn names_a_value(text: &[u8]) -> bool {
-    let name = text.split(|&byte| byte == b'=').next().unwrap_or_default();
-    name.len() < text.len() && matches!(names::classify_text(name, &[]), Some(Class::Credential | Class::Authorization))
 }
 
 /// `AADSTS50058`, `SUMMER2023`, `XMAS-7F3K-9Q2D`

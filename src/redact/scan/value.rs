@@ -95,7 +95,11 @@ impl Scan {
         {
             return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
         }
-        if Sample::read(&cursor, grammar, &shared.template)?.is_empty() {
+        let sample = Sample::read(&cursor, grammar, &shared.template)?;
+        if grammar != Grammar::Whole && sample.names_a_value() {
+            return Ok(Decision::Nothing);
+        }
+        if sample.is_empty() {
             let mut end = cursor;
             while let Some(place) = context::next_element(&end, grammar)? {
                 match self.decide(shared, window, place)? {
