@@ -20,6 +20,8 @@ pub(super) enum Anchor {
     Authorization,
     /// The end of a parameter's or member's name.
     Name,
+    /// The end of a member's name `value`, whose own name may stand behind it.
+    Value,
     /// `ookie` of `Cookie` and `Set-Cookie`.
     Cookie,
     /// A line of a file of cookies: the last letter of `TRUE` or `FALSE`, and the path behind it.
@@ -96,6 +98,7 @@ const GROUPS: [Group<Anchor>; literals::GROUPS] = [
     &[
         (Anchor::Signature { len: 3 }, &[b"sig=", b"sig%3D"]),
         (Anchor::Cookie, &[b"ookie", b"OOKIE"]),
+        (Anchor::Value, &[b"lue\"", b"lue'", b"lue\\\""]),
         // `ZXlK`
         (base64(2), &[b"pYbE"]),
         (Anchor::Member, &[b"iphertext"]),
@@ -250,6 +253,7 @@ fn is_wanted(anchor: Anchor, before: &[u8], literal: &[u8], behind: &[u8]) -> bo
         Anchor::Authorization => before.last_chunk::<5>().is_none_or(|start| start.eq_ignore_ascii_case(b"autho")),
         Anchor::Scheme => before.last().is_none_or(|byte| matches!(byte, b'b' | b'B')),
         Anchor::Name if literal == b"code" => may_begin_code(before),
+        Anchor::Value => before.ends_with(b"va"),
         _ => true,
     }
 }

@@ -33,6 +33,7 @@ mod session;
 mod trace;
 mod userinfo;
 mod value;
+mod value_first;
 mod view;
 mod whole;
 mod word;

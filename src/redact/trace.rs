@@ -66,7 +66,7 @@ impl From<Anchor> for Clue {
             Anchor::Jose => Self::Object,
             Anchor::Scheme => Self::Scheme,
             Anchor::Authorization => Self::Authorization,
-            Anchor::Name => Self::Name,
+            Anchor::Name | Anchor::Value => Self::Name,
             Anchor::Cookie => Self::CookieHeader,
             Anchor::Encoded(Encoding::Base64 { .. }) => Self::Base64,
             Anchor::Encoded(Encoding::Hex | Encoding::SpacedHex) => Self::Hex,

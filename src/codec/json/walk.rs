@@ -16,6 +16,10 @@ struct Context {
     array: bool,
     /// The next value belongs to a key that does not say that it is a name.
     value: bool,
+    /// The next value belongs to a name that may stand behind it.
+    before_name: bool,
+    /// Such a value: where its string begins and ends.
+    given: Option<(usize, usize)>,
     /// An object or list that follows holds cookies.
     opens_cookies: bool,
     /// It is a member of such an object: names are those of cookies.
@@ -132,14 +136,26 @@ fn on_string(
         let is_value = decoded.text.eq_ignore_ascii_case(b"value");
         let member = context.name.filter(|_| is_value).or_else(|| name_of(&decoded.text));
         let names: [&[u8]; 6] = [b"name", b"key", b"header", b"headername", b"field", b"k"];
-        let value = !names.iter().any(|name| decoded.text.eq_ignore_ascii_case(name));
+        let is_name = names.iter().any(|name| decoded.text.eq_ignore_ascii_case(name));
         let opens_cookies = decoded.text.eq_ignore_ascii_case(b"cookies");
-        return Context { member, value, opens_cookies, ..Context::default() };
+        let given = context.given.filter(|_| is_name);
+        return Context { member, value: !is_name, before_name: is_value, given, opens_cookies, ..Context::default() };
     }
     if context.array {
         return context;
     }
-    Context { name: name_of(&decoded.text).filter(|_| !context.value), ..Context::default() }
+    let name = name_of(&decoded.text).filter(|_| !context.value);
+    // `"value": "…", "name": "Authorization"`
+    if let Some((start, end)) = context.given
+        && name.is_some()
+    {
+        let given = Decoded::new(&text[start..end]);
+        let before = found.len();
+        value(redaction, &given.text, name, depth, found);
+        given.move_outside(&mut found[before..], start);
+    }
+    let given = context.before_name.then_some((content.start, content.end));
+    Context { name, given, ..Context::default() }
 }
 
 fn value(redaction: &Redaction, text: &[u8], member: Option<Member>, depth: u8, found: &mut Vec<Replacement>) {

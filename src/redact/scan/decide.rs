@@ -22,6 +22,7 @@ use crate::redact::separator;
 use crate::redact::session::{compressed_len, session_len};
 use crate::redact::userinfo;
 use crate::redact::value::{Sample, Trust};
+use crate::redact::value_first;
 use crate::redact::view::{Encoding, is_wrapped};
 use std::ops::Range;
 
@@ -251,6 +252,10 @@ impl Scan {
                 self.after_cookie(shared, &cursor.advanced(range.len()))?
             }
             Anchor::Name => self.after_name(shared, &cursor, range.len())?,
+            Anchor::Value => {
+                self.carrier = Carrier::Member;
+                value_first::read(&cursor.advanced(b"lue".len()), &shared.extra_names)?
+            }
         };
         match self.lead(shared, window, lead)? {
             Decision::Nothing => self.encoded_around(shared, window, range),

@@ -109,6 +109,7 @@ impl Scan {
                     && !end.peek()?.is_some_and(names::is_name_byte);
                 if is_whole { self.why_not_named(shared, window, &end) } else { Ok(Rejection::OtherWord) }
             }
+            Anchor::Value => Ok(Rejection::OtherName),
             Anchor::Name | Anchor::Cookie => match names::end(&cursor, range.len())? {
                 Some(end) => self.why_not_named(shared, window, &end),
                 None => Ok(Rejection::OtherWord),
