@@ -1,54 +1,58 @@
 //! Cookies in columns: the files that browsers and curl share, and what wget says of the cookies that it stores.
 
-use super::context::Span;
+use super::context::{Lead, Place};
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
+use super::grammar::{Grammar, Quote};
 use super::names::is_credential_cookie;
+use super::value::Trust;
 use std::ops::Range;
 
-/// A cookie is no longer (RFC 6265 §6.1), and the columns before it are short.
+/// Names and columns are shorter; a whole cookie is no longer (RFC 6265 §6.1).
 const LINE_LEN_MAX: usize = 8 << 10;
 
+/// The value ends where the line does, however long it is: a part of it would be another part when the rest is gone.
+const LINE_END: Quote = Quote { byte: b'\r', backslashes: usize::MAX };
+
 /// Reads on behind `TRUE` or `FALSE`, a tab, and the slash of a path: path, secure, expiry, name, value.
-pub(super) fn columns(path: &Cursor<'_>) -> Result<Vec<Span>, More> {
+pub(super) fn columns(path: &Cursor<'_>) -> Result<Lead, More> {
     let mut cursor = *path;
-    let mut fields = [0..0, 0..0, 0..0, 0..0, 0..0];
-    for (index, field) in fields.iter_mut().enumerate() {
-        *field = word(&mut cursor, |byte| byte == b'\t')?;
-        let text = text(path, field);
+    let mut name = 0..0;
+    for index in 0..4 {
+        name = word(&mut cursor, |byte| byte == b'\t')?;
+        let column = text(path, &name);
         let fits = match index {
-            1 => text == b"TRUE" || text == b"FALSE",
-            2 => !text.is_empty() && text.iter().all(u8::is_ascii_digit),
-            _ => !text.is_empty(),
+            1 => column == b"TRUE" || column == b"FALSE",
+            2 => !column.is_empty() && column.iter().all(u8::is_ascii_digit),
+            _ => !column.is_empty(),
         };
-        if !fits || index < 4 && cursor.peek()? != Some(b'\t') {
-            return Ok(Vec::new());
+        if !fits || !cursor.eat(b"\t")? {
+            return Ok(Lead::Nothing);
         }
-        cursor.at += usize::from(index < 4);
     }
-    let [_, _, _, name, value] = fields;
-    Ok(credential(text(path, &name), value))
+    Ok(value_of(text(path, &name), cursor.at))
 }
 
 /// `Stored cookie example.com -1 (ANY) / <session> <insecure> [expiry none] NAME VALUE`
-pub(super) fn stored(end: &Cursor<'_>) -> Result<Vec<Span>, More> {
+pub(super) fn stored(end: &Cursor<'_>) -> Result<Lead, More> {
     let mut cursor = *end;
-    let line = word(&mut cursor, |_| false)?;
-    if line.len() == LINE_LEN_MAX {
-        return Ok(Vec::new());
+    word(&mut cursor, |byte| byte == b']')?;
+    if !cursor.eat(b"] ")? {
+        return Ok(Lead::Nothing);
     }
-    let line_text = text(end, &line);
-    let Some(expiry) = memchr::memmem::find(line_text, b"] ") else { return Ok(Vec::new()) };
-    let start = expiry + b"] ".len();
-    let Some(name_len) = memchr::memchr(b' ', &line_text[start..]) else { return Ok(Vec::new()) };
-    let value = line.start + start + name_len + 1..line.end;
-    Ok(credential(&line_text[start..start + name_len], value))
+    let name = word(&mut cursor, |byte| byte == b' ')?;
+    if !cursor.eat(b" ")? {
+        return Ok(Lead::Nothing);
+    }
+    Ok(value_of(text(end, &name), cursor.at))
 }
 
-fn credential(name: &[u8], value: Range<usize>) -> Vec<Span> {
-    // What does not end in time is no cookie: a part of it would be another part when the rest is gone.
-    let found = is_credential_cookie(name) && !value.is_empty() && value.len() < LINE_LEN_MAX;
-    found.then_some(Span { range: value, kind: Kind::Token }).into_iter().collect()
+fn value_of(name: &[u8], at: usize) -> Lead {
+    if !is_credential_cookie(name) {
+        return Lead::Nothing;
+    }
+    let grammar = Grammar::Quoted(LINE_END);
+    Lead::Value(Place { at, grammar, trust: Trust::Member, kind: Kind::Token, requote: None })
 }
 
 /// Steps over what is in the line and before a separator.

@@ -242,7 +242,7 @@ impl Scan {
                 let found = userinfo::option(&cursor.advanced(range.len()))?;
                 spans(self.not_replaced(shared, window, found)?)
             }
-            Anchor::CookieJar => spans(cookie_jar::columns(&cursor.advanced(2))?),
+            Anchor::CookieJar => cookie_jar::columns(&cursor.advanced(2))?,
             Anchor::Cookie => {
                 let separator = cursor.advanced(range.len()).unit()?;
                 if separator.is_some_and(|unit| unit.len > 1 && unit.byte == b':') && !cursor.before(1).is_empty() {
@@ -383,7 +383,7 @@ impl Scan {
                 return Ok(Lead::Cookies { at: end.at + 1, quote: None });
             }
             if before == b"Stored cookie" {
-                return Ok(spans(cookie_jar::stored(end)?));
+                return cookie_jar::stored(end);
             }
         }
         let mut end = *end;
