@@ -75,7 +75,7 @@ impl Run {
         }
     }
 
-    fn finish(self, name: &str) {
+    fn finish(&self, name: &str) {
         let report = self.report();
         if let Ok(path) = std::env::var("BEARTRAP_REPORT") {
             std::fs::write(format!("{path}.{name}"), &report).expect("the report can be written");
@@ -86,6 +86,9 @@ impl Run {
         let shown: Vec<_> = unexpected.clone().take(10).map(|broken| broken.to_string()).collect();
         let count = unexpected.count();
         assert!(count == 0, "seed {}: {count} of {} cases:\n{}", self.seed, self.cases, shown.join("\n"));
+    }
+
+    fn check_list_of_gaps(&self) {
         for (entry, (covered, confirmed)) in NOT_YET.iter().zip(&self.not_yet) {
             let (form, carrier, encoding) = (entry.form, entry.carrier, entry.encoding);
             let is_wrong = *covered >= PROOF && *confirmed == 0;
@@ -158,6 +161,8 @@ fn random_cases_keep_every_promise() {
         run.check(recipe);
     }
     run.finish("random");
+    // One in seven of an entry's cases breaks its promise here; in the other tests, as few as one in two hundred.
+    run.check_list_of_gaps();
 }
 
 #[test]
