@@ -99,25 +99,31 @@ fn find(
     depth: u8,
     before: Carry,
     after: &mut Carry,
-    found: &mut Vec<Replacement>,
+    all: &mut Vec<Replacement>,
 ) -> bool {
-    walk::walk(redaction, text, depth, found);
     let is_json = is_strict(text);
     // Lines of pretty-printed JSON may be JSON by themselves: `"…"` behind a line that ends in `"access_token": [`.
     // The rest of a cut token is none.
     let before = if is_json && matches!(before, Carry::Cut { .. }) { Carry::None } else { before };
+    let mut found = Vec::new();
     if is_json && before == Carry::None {
         // A rule may want a member's name and its value; a string or number alone has neither.
         let has_members = matches!(text.trim_ascii_start(), [b'{' | b'[', ..]);
         if has_members {
-            redaction.scan_rules(text, found);
+            redaction.scan_rules(text, &mut found);
         }
+        walk::walk(redaction, text, depth, &[], &mut found);
     } else {
-        *after = redaction.scan_line(text, before, found);
+        let mut in_line = Vec::new();
+        *after = redaction.scan_line(text, before, &mut in_line);
+        let gone: Vec<_> = in_line.iter().map(|replacement| replacement.range.clone()).collect();
+        walk::walk(redaction, text, depth, &gone, &mut found);
+        found.append(&mut in_line);
     }
     // The members of a JOSE object (RFC 7515 §7.2) are credentials by what stands beside them.
-    redaction.scan_objects(text, found);
-    merge(found);
+    redaction.scan_objects(text, &mut found);
+    merge(&mut found);
+    all.append(&mut found);
     is_json
 }
 

@@ -26,16 +26,22 @@ struct Context {
     cookies: bool,
 }
 
-/// Appends the credentials in the strings and named numbers of `text`, in order.
-pub(super) fn walk(redaction: &Redaction, text: &[u8], depth: u8, found: &mut Vec<Replacement>) {
+/// Appends the credentials in the strings and named numbers of `text`, in order. Quotes and brackets in what is `gone` do
+/// not count: they won't be in the output, whose strings would be others than these.
+pub(super) fn walk(redaction: &Redaction, text: &[u8], depth: u8, gone: &[Range<usize>], found: &mut Vec<Replacement>) {
     let mut context = Context::default();
     // How deep the object or list of cookies lies that is open.
     let (mut depth_now, mut cookies): (i64, Option<i64>) = (0, None);
     let mut at = 0;
     while at < text.len() {
         match text[at] {
+            b'"' | b'{' | b'}' | b'[' | b']' if let Some(end) = end_of_gone(gone, at) => {
+                context = after_value(context);
+                at = end;
+                continue;
+            }
             b'"' => {
-                let content = string(text, at + 1);
+                let content = string_around(text, at + 1, gone);
                 at = (content.end + 1).min(text.len());
                 let is_key = text[at..].trim_ascii_start().first() == Some(&b':');
                 context.cookies = cookies.is_some();
@@ -103,6 +109,20 @@ pub(in crate::codec) fn string(text: &[u8], start: usize) -> Range<usize> {
         at += 2;
     }
     start..text.len()
+}
+
+/// The same where a quote in what is gone ends nothing.
+fn string_around(text: &[u8], start: usize, gone: &[Range<usize>]) -> Range<usize> {
+    let mut end = string(text, start).end;
+    while let Some(after) = end_of_gone(gone, end) {
+        end = string(text, after).end;
+    }
+    start..end
+}
+
+fn end_of_gone(gone: &[Range<usize>], at: usize) -> Option<usize> {
+    let next = gone.get(gone.partition_point(|range| range.end <= at))?;
+    next.contains(&at).then_some(next.end)
 }
 
 fn on_string(

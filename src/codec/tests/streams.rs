@@ -217,6 +217,22 @@ fn json_records_are_taken_whole_and_long_ones_as_text() {
 }
 
 #[test]
+fn a_quote_in_a_credential_begins_no_string_of_what_is_no_json() {
+    let input = br#""cookie:{'sid:'"'bearertoken""$urpp."#;
+    let once = json_record(input);
+    assert!(!once.windows(7).any(|window| window == b"'sid:'\"") && once.starts_with(br#""cookie:{'sid:'redacted-"#));
+    assert_eq!(json_record(&once), once, "redacted twice");
+}
+
+fn json_record(record: &[u8]) -> Vec<u8> {
+    let mut out = CleanBlock::new();
+    let mut stream = stream(Framing::NewlineDelimited, Codec::Json, 1 << 20, false);
+    stream.push(record, &mut out).expect("framed");
+    stream.finish(&mut out).expect("framed");
+    out.as_bytes().to_vec()
+}
+
+#[test]
 fn findings_have_their_place_in_the_stream_however_it_is_cut() {
     let long = "x".repeat(5000);
     let lines = [
