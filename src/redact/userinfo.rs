@@ -72,9 +72,9 @@ impl Parts {
                     break;
                 }
                 _ if password_start.is_some() && last_at.is_none() && is_port => {
-                    // `http://localhost:3000,joe@…` is a port and something else.
+                    // `http://localhost:3000,joe@…` is a port and something else; a password can be `2024_…` or `12!…`.
                     let digits = cursor.at - password_start.unwrap_or(cursor.at);
-                    if !unit.byte.is_ascii_alphanumeric() && (1..=5).contains(&digits) {
+                    if b",;&|)]}".contains(&unit.byte) && (1..=5).contains(&digits) {
                         return Ok(None);
                     }
                     is_port = unit.byte.is_ascii_digit();
