@@ -5,6 +5,7 @@
 
 use super::characters::{Characters, LINE_LEN_MAX, decode_group, hard_line_break, is_base64, is_full_line, sextet};
 use super::cursor::{Cursor, More, Unit};
+use super::fingerprint::MARKER_PREFIX;
 
 /// So much of the input is decoded for one decision. More than the longest header that is read, and less than what may
 /// wait in a buffer.
@@ -50,6 +51,8 @@ pub(super) struct View {
     pub end: usize,
     /// The stretch goes on behind the longest view.
     pub cut: bool,
+    /// A marker stands for what came behind it.
+    pub before_marker: bool,
 }
 
 impl View {
@@ -67,7 +70,7 @@ impl View {
     }
 
     fn empty(at: &Cursor<'_>) -> Self {
-        Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false }
+        Self { text: Vec::new(), origin: Vec::new(), start: at.at, end: at.at, cut: false, before_marker: false }
     }
 
     /// Takes one more character, stepped over; false if the view is full.
@@ -123,6 +126,15 @@ impl View {
             characters = next;
             end = next.at();
         }
+        let mut before_marker = false;
+        // All of a marker's characters are some of base64.
+        if let Some(len) = memchr::memmem::find(&read, MARKER_PREFIX)
+            && let Some(raw_len) = memchr::memmem::find(&at.rest()[..end - at.at], MARKER_PREFIX)
+        {
+            read.truncate(len);
+            slashes.retain(|(index, _)| *index < len);
+            (end, cut, before_marker) = (at.at + raw_len, false, true);
+        }
         let mut text = decode_characters(&read);
         // What follows a slash is a path's next segment if it decodes to no text.
         for (index, at) in slashes {
@@ -135,7 +147,7 @@ impl View {
                 break;
             }
         }
-        Ok(Self { text, origin: Vec::new(), start: at.at, end, cut })
+        Ok(Self { text, origin: Vec::new(), start: at.at, end, cut, before_marker })
     }
 
     /// Decodes pairs of hexadecimal digits with `apart` characters between them.

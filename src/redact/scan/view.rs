@@ -124,14 +124,16 @@ impl Scan {
         if replaced.is_empty() {
             return Ok(Decision::Nothing);
         }
-        Ok(Decision::Replace { replaced, rest: cut.then_some((Grammar::Token, Kind::Token)) })
+        // Where escapes are, percent signs can stand that are none.
+        let grammar = if encoding == Encoding::Escaped { Grammar::Param } else { Grammar::Token };
+        Ok(Decision::Replace { replaced, rest: cut.then_some((grammar, Kind::Token)) })
     }
 
     /// Scans a decoded stretch. The second value is the index in the input up to which nothing is left to be found.
     fn scan_view(&self, shared: &Shared, view: &View, from: usize, encoding: Encoding) -> (Found, usize) {
         let mut scan = Scan { depth: self.depth - 1, ..Scan::of_string() };
         let mut out = Output::default();
-        scan.run(shared, Window { bytes: &view.text, base: 0, end: !view.cut }, &mut out);
+        scan.run(shared, Window { bytes: &view.text, base: 0, end: !view.cut && !view.before_marker }, &mut out);
         let mut explored = view.end;
         if view.cut {
             // What is undecided at the cut is looked at again from where it begins, unless nothing came before it.
