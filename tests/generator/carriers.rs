@@ -170,6 +170,8 @@ pub const CARRIERS: &[Carrier] = carriers! {
     "B7 go map" Any "map[access_token:{} expires_in:3600]";
     "B8 two schemes" Any "Authorization: Basic cGluZzpwb25n, Bearer {}";
     "B8 oauth" Opaque r#"Authorization: OAuth realm="a", oauth_nonce="7d8f", oauth_signature="{}""#;
+    "B8 digest" Opaque r#"Authorization: Digest username="ada", realm="a", nonce="7ypf", uri="/x", response="{}", qop=auth"#;
+    "B8 aws4" Opaque "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature={}";
     "B8 negotiate" Opaque "Authorization: Negotiate {}";
     "B8 sas" Opaque "Authorization: SharedAccessSignature sr=a&sig={}&se=1800000000&skn=root";
     "B9 curl" Any "curl -s -H 'Authorization: Bearer {}' https://a.example/";
