@@ -34,10 +34,12 @@ pub struct Redactor {
 
 /// How much is read at once where the caller reads into the buffer.
 const BLOCK_LEN: usize = 256 << 10;
-/// What stays in the buffer between two blocks goes before this index; a block is read to it. The distance between the
-/// place of a block in the buffer and in a page matters: copies are slow if it is a little over a multiple of 4096.
+/// What stays in the buffer between two blocks goes before this index; a block is read to a place behind it.
 const BLOCK_START: usize = 132 << 10;
 const PAGE_LEN: usize = 4096;
+/// Copies take twice as long where the target's place in its page is 1 to 15 bytes behind the source's. The pages of files
+/// and pipes begin with what is read and written, so both ends of a block stay away from where a page begins.
+const PAGE_MARGIN: usize = 64;
 /// Larger inputs to [`Redactor::push`] are taken in pieces of this length.
 const PUSH_LEN: usize = 64 << 10;
 
@@ -74,10 +76,14 @@ impl Redactor {
 
     /// Where the caller may read the next input into; never empty.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.buffer.len() < BLOCK_START + BLOCK_LEN + PAGE_LEN {
-            self.buffer.resize(BLOCK_START + BLOCK_LEN + PAGE_LEN, 0);
+        const LEN: usize = BLOCK_START + BLOCK_LEN + 3 * PAGE_LEN;
+        if self.buffer.len() < LEN {
+            self.buffer.resize(LEN, 0);
         }
-        let start = BLOCK_START + self.buffer[BLOCK_START..].as_ptr().align_offset(PAGE_LEN).min(PAGE_LEN);
+        let page = BLOCK_START + self.buffer[BLOCK_START..].as_ptr().align_offset(PAGE_LEN).min(PAGE_LEN);
+        // What waits leaves before the block.
+        let waiting_len = (self.len - self.index(self.released())) % PAGE_LEN;
+        let start = page + waiting_len.next_multiple_of(PAGE_MARGIN) + PAGE_MARGIN;
         self.make_room(start);
         &mut self.buffer[start..start + BLOCK_LEN]
     }
