@@ -1,6 +1,6 @@
 //! Which characters belong to a value, and where it ends.
 
-use super::characters::{is_base64, is_base64url, is_full_line, quoted, wrap_len};
+use super::characters::{is_base64, is_full_line, is_in_base64url, quoted, run_len, wrap_len};
 use super::cursor::{Cursor, More, Unit};
 use super::marker::Template;
 use super::value::Trust;
@@ -164,8 +164,7 @@ impl Grammar {
             return 0;
         }
         let first = template.first();
-        let is_plain = |byte: u8| is_base64url(byte) && byte != first;
-        bytes.iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len())
+        run_len(bytes, |byte| is_in_base64url(byte) & (byte != first))
     }
 
     /// The end of a value that is no credential; if it is long, somewhere in it.

@@ -1,7 +1,7 @@
 //! A token on its way through.
 
 use super::{Memo, head, head_in_line};
-use crate::redact::characters::{Characters, GoesOn, is_base64, is_base64url, is_full_line};
+use crate::redact::characters::{Characters, GoesOn, base64url_len, is_base64, is_base64url, is_full_line};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::fingerprint::Digester;
@@ -112,7 +112,7 @@ impl Body {
     /// One run of characters or one character that is none; false at the end of the token.
     fn step(&mut self, cursor: &mut Cursor<'_>, memo: &mut Memo) -> Result<bool, More> {
         let rest = cursor.rest();
-        let run = rest.iter().position(|&byte| !is_base64url(byte)).unwrap_or(rest.len());
+        let run = base64url_len(rest);
         if run > 0 {
             let (len, glued) = match self.glued_token(cursor, run, memo) {
                 Glue::None => (run, false),

@@ -6,7 +6,7 @@ mod serialization;
 pub(super) use body::Body;
 pub(super) use serialization::{Reading, from_name, from_protected};
 
-use super::characters::{Characters, is_base64};
+use super::characters::{Characters, base64_len, is_base64};
 use super::cursor::{Cursor, More};
 use super::fingerprint::MARKER_PREFIX;
 use super::header::{Header, Text, read_header, read_object};
@@ -39,9 +39,9 @@ impl Memo {
     pub fn run_len(&mut self, at: &Cursor<'_>) -> Result<usize, More> {
         if !self.run.contains(&at.at) {
             let rest = at.rest();
-            let len = rest.iter().position(|&byte| !is_base64(byte));
-            self.run = at.at..at.at + len.unwrap_or(rest.len());
-            self.open = len.is_none() && !at.rest_is_all();
+            let len = base64_len(rest);
+            self.run = at.at..at.at + len;
+            self.open = len == rest.len() && !at.rest_is_all();
         }
         match self.run.end - at.at {
             HEADER_LEN_MAX.. => Ok(HEADER_LEN_MAX),
