@@ -2,7 +2,8 @@
 
 use super::characters::is_base64;
 use super::cursor::{Cursor, More};
-use super::literals::{self, Group, Literals};
+use super::literals::{self, Candidates, Group, Literals};
+use super::names::is_name_byte;
 use super::paseto;
 use super::userinfo;
 use super::view::Encoding;
@@ -199,9 +200,10 @@ pub(super) struct Anchors {
 /// The next anchor, kept while events that come before it are looked at.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    /// What was searched, in the bytes at hand.
-    searched: Range<usize>,
+    /// From where on it is the first, if the bytes at hand were searched.
+    searched_from: Option<usize>,
     found: Option<(Range<usize>, Anchor)>,
+    candidates: Candidates,
 }
 
 impl Ahead {
@@ -216,43 +218,42 @@ impl Ahead {
         bytes: &[u8],
         span: Range<usize>,
     ) -> Option<(Range<usize>, Anchor)> {
-        let is_known = self.searched.start <= span.start
-            && match &self.found {
-                Some((range, _)) => span.start <= range.start,
-                None => span.end <= self.searched.end,
-            };
+        let is_known = self.searched_from.is_some_and(|from| from <= span.start)
+            && self.found.as_ref().is_none_or(|(range, _)| span.start <= range.start);
         if !is_known {
-            let mut rest = span.clone();
-            self.found = loop {
-                match literals.find(bytes, rest.clone()) {
-                    Some((range, anchor))
-                        if !is_wanted(
-                            anchor,
-                            &bytes[..range.start],
-                            &bytes[range.clone()],
-                            &bytes[range.end..span.end],
-                        ) =>
-                    {
-                        rest.start = range.start + 1;
-                    }
-                    found => break found,
-                }
-            };
-            self.searched = span.clone();
+            let is_wanted = |range: &Range<usize>, anchor| is_wanted(anchor, bytes, range);
+            self.found = literals.find(bytes, span.start, &mut self.candidates, is_wanted);
+            self.searched_from = Some(span.start);
         }
         self.found.clone().filter(|(range, _)| range.end <= span.end)
     }
 }
 
 /// Whether a decision is called for at a literal. What is told from a few bytes around it is passed over at once: URLs
-/// without a user part, other words with the same letters.
-fn is_wanted(anchor: Anchor, before: &[u8], literal: &[u8], behind: &[u8]) -> bool {
+/// without a user part, other words with the same letters. Where those bytes are not at hand yet it is.
+fn is_wanted(anchor: Anchor, text: &[u8], literal: &Range<usize>) -> bool {
+    let (before, behind) = (&text[..literal.start], &text[literal.end..]);
     match anchor {
         Anchor::Authority { encoded: false } => userinfo::may_begin(behind) != Some(false),
         Anchor::Jose => may_be_object(behind),
-        Anchor::Authorization => before.last_chunk::<5>().is_none_or(|start| start.eq_ignore_ascii_case(b"autho")),
-        Anchor::Scheme => before.last().is_none_or(|byte| matches!(byte, b'b' | b'B')),
-        Anchor::Name if literal == b"code" => may_begin_code(before),
+        Anchor::Authorization => {
+            before.last_chunk::<5>().is_none_or(|start| start.eq_ignore_ascii_case(b"autho"))
+                && behind.first_chunk::<5>().is_none_or(|end| end.eq_ignore_ascii_case(b"ation"))
+        }
+        Anchor::Scheme => {
+            before.last().is_none_or(|byte| matches!(byte, b'b' | b'B'))
+                && behind.first().is_none_or(|byte| !byte.is_ascii_alphanumeric())
+        }
+        // `id_token_hint` is a name, `tokens` none.
+        Anchor::Name
+            if behind.first().is_some_and(|&byte| is_name_byte(byte) && !matches!(byte, b'_' | b'h' | b'H')) =>
+        {
+            false
+        }
+        Anchor::Name if text[literal.clone()] == *b"code" => may_begin_code(before),
+        Anchor::Cookie => behind.first().is_none_or(|&byte| byte == b's' || !is_name_byte(byte)),
+        // `-user-id`, `-u 1000` apart.
+        Anchor::User if text[literal.clone()] == *b"-user" => behind.first().is_none_or(|&byte| !is_name_byte(byte)),
         Anchor::Value => before.ends_with(b"va"),
         _ => true,
     }

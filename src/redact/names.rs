@@ -84,7 +84,7 @@ pub(super) fn before<'a>(end: &Cursor<'a>) -> &'a [u8] {
 /// The class of a name that `text` ends with.
 pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if let Some(before) = strip_word(text, b"token") {
-        if TOKENS.iter().any(|word| ends_with_word(before, word, Boundary::Word)) {
+        if ends_with_any(before, TOKENS.iter().copied(), Boundary::Word) {
             return Some(Class::Credential);
         }
         if ends_with_word(text, b"token", Boundary::Whole) {
@@ -97,8 +97,7 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if ends_with_word(text, b"authorization", Boundary::Any) {
         return Some(Class::Authorization);
     }
-    let mut known = CREDENTIALS.iter().copied().chain(extra.iter().map(Vec::as_slice));
-    if known.any(|name| ends_with_word(text, name, Boundary::Word)) {
+    if ends_with_any(text, CREDENTIALS.iter().copied().chain(extra.iter().map(Vec::as_slice)), Boundary::Word) {
         return Some(Class::Credential);
     }
     // Alone it is a word of test runners too.
@@ -106,14 +105,15 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
         return Some(Class::Code);
     }
     let codes: [&[u8]; 4] = [b"code", b"authcode", b"authorizationcode", b"devicecode"];
-    if codes.iter().any(|name| ends_with_word(text, name, Boundary::Whole)) {
+    if ends_with_any(text, codes.into_iter(), Boundary::Whole) {
         return Some(Class::Code);
     }
-    if ends_with_word(text, b"signature", Boundary::Whole) || ends_with_word(text, b"sig", Boundary::Whole) {
+    let signatures: [&[u8]; 2] = [b"signature", b"sig"];
+    if ends_with_any(text, signatures.into_iter(), Boundary::Whole) {
         return Some(Class::Signature);
     }
-    let is_cookie = [&b"cookie"[..], b"cookies"].iter().any(|name| ends_with_word(text, name, Boundary::Any));
-    is_cookie.then_some(Class::Cookie)
+    let cookies: [&[u8]; 2] = [b"cookie", b"cookies"];
+    ends_with_any(text, cookies.into_iter(), Boundary::Any).then_some(Class::Cookie)
 }
 
 /// `GITHUB_TOKEN`, `slack_token`, `vaultToken`: a token of something, but for those that guard forms or turn pages.
@@ -179,15 +179,21 @@ fn is_separator(byte: u8) -> bool {
 }
 
 fn ends_with_word(text: &[u8], name: &[u8], boundary: Boundary) -> bool {
+    ends_with_any(text, std::iter::once(name), boundary)
+}
+
+fn ends_with_any<'a>(text: &[u8], mut names: impl Iterator<Item = &'a [u8]>, boundary: Boundary) -> bool {
     // A word of a longer name has its separator behind it.
     let text = match text {
         [name @ .., separator] if is_separator(*separator) => name,
         text => text,
     };
+    let last = text.last().map(u8::to_ascii_lowercase);
     // Of many names nearly all end otherwise.
-    if text.last().map(u8::to_ascii_lowercase) != name.last().copied() {
-        return false;
-    }
+    names.any(|name| name.last().copied() == last && is_at_end(text, name, boundary))
+}
+
+fn is_at_end(text: &[u8], name: &[u8], boundary: Boundary) -> bool {
     let Some(before) = strip_word(text, name) else { return false };
     let (Some(&last), word) = (before.last(), &text[before.len()..]) else { return true };
     match boundary {
@@ -262,6 +268,6 @@ pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
     // ASP.NET's `.AspNetCore.Cookies`, WordPress' `wordpress_logged_in_…`, PHP frameworks' `…sess…` with a hash behind.
     const BEGINNINGS: [&[u8]; 6] =
         [b"aspnetcore", b"wordpressloggedin", b"aspsessionid", b"wordpresssec", b"sess", b"ssess"];
-    !HARMLESS.iter().any(|word| memchr::memmem::find(name, word).is_some())
-        && (ENDINGS.iter().any(|ending| name.ends_with(ending)) || BEGINNINGS.iter().any(|word| name.starts_with(word)))
+    (ENDINGS.iter().any(|ending| name.ends_with(ending)) || BEGINNINGS.iter().any(|word| name.starts_with(word)))
+        && !HARMLESS.iter().any(|word| memchr::memmem::find(name, word).is_some())
 }

@@ -224,7 +224,7 @@ mod tests {
             ("a eyJhbGciOiJIUzI1NiJ9 b", Clue::Object, LoneHeader),
             ("keyJackAndEyesAlone", Clue::Object, NoObject),
             ("the token was lost", Clue::Name, NothingSeparates),
-            ("tokenize=x", Clue::Name, OtherWord),
+            ("token_type=x", Clue::Name, OtherWord),
             ("a nothingtoken=abc", Clue::Name, OtherName),
             ("access_token=null", Clue::Name, Placeholder),
             ("access_token=&a=b", Clue::Name, Empty),

@@ -31,16 +31,31 @@ pub(super) fn read(at: &Cursor<'_>, encoded: bool) -> Result<Vec<Span>, More> {
 
 /// Whether a user part comes before a host, if that can be said. Nearly every URL ends its host before any `@`: this costs a
 /// look at each byte of the host.
+#[inline]
 pub(super) fn may_begin(text: &[u8]) -> Option<bool> {
-    let mut previous = 0;
-    text.iter().take(USERINFO_LEN_MAX).find_map(|&byte| match (std::mem::replace(&mut previous, byte), byte) {
-        (_, b'@') => Some(true),
-        // Of a character reference: `&#x2e;`.
-        (b'&', b'#') => None,
-        (_, b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>') => Some(false),
-        _ => None,
-    })
+    let text = &text[..text.len().min(USERINFO_LEN_MAX)];
+    let mut at = 0;
+    loop {
+        at += text[at..].iter().position(|&byte| AUTHORITY_ENDS[usize::from(byte)])?;
+        match text[at] {
+            b'@' => return Some(true),
+            // Of a character reference: `&#x2e;`.
+            b'#' if at > 0 && text[at - 1] == b'&' => at += 1,
+            _ => return Some(false),
+        }
+    }
 }
+
+/// Where the part of a URL before its path ends, or its user part does.
+const AUTHORITY_ENDS: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        ends[byte] = matches!(byte as u8, b'@' | b'/' | b'?' | b'#' | 0..=b' ' | b'"' | b'<' | b'>');
+        byte += 1;
+    }
+    ends
+};
 
 struct Parts {
     user: Range<usize>,

@@ -32,6 +32,55 @@ pub(super) struct Literals<T> {
     tables: Tables,
 }
 
+/// Where literals may stand in a block of text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Candidates {
+    start: usize,
+    end: usize,
+    /// What is before this place was looked at.
+    from: usize,
+    /// Those that were not: a bit for each byte of the block.
+    bits: u64,
+}
+
+impl Candidates {
+    /// Those from the first literal on, if there is one. This is looked at for one block in ten: inside the loop it is faster
+    /// than to leave that.
+    #[inline(always)]
+    fn of_block(block: Range<usize>, mut bits: u64, is_literal: &impl Fn(usize) -> bool) -> Option<Self> {
+        while bits != 0 {
+            if is_literal(block.start + bits.trailing_zeros() as usize) {
+                return Some(Self { start: block.start, end: block.end, from: block.start, bits });
+            }
+            bits &= bits - 1;
+        }
+        None
+    }
+
+    /// Passes over what is before `from`.
+    fn begin_at(&mut self, from: usize) {
+        if !(self.from..=self.end).contains(&from) {
+            *self = Self { start: from, end: from, from, bits: 0 };
+        }
+        self.bits &= u64::MAX.checked_shl((from - self.start) as u32).unwrap_or(0);
+    }
+}
+
+impl Iterator for Candidates {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.bits == 0 {
+            return None;
+        }
+        let at = self.start + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        self.from = at + 1;
+        Some(at)
+    }
+}
+
 #[derive(Debug)]
 struct Entry<T> {
     literal: &'static [u8],
@@ -41,8 +90,6 @@ struct Entry<T> {
 }
 
 const HASH_BITS: u32 = 10;
-/// So many bytes are searched one by one first.
-const NEAR_LEN: usize = 4;
 
 #[inline]
 fn hash(first: [u8; 3]) -> usize {
@@ -65,19 +112,33 @@ impl<T: Copy + 'static> Literals<T> {
         Self { entries, buckets, tables }
     }
 
-    /// The first literal that lies in `bytes[span]`.
+    /// The first literal from `from` on that is wanted where it stands. `candidates` are those of a search before in the same
+    /// text, if there was one.
     #[inline]
-    pub fn find(&self, bytes: &[u8], span: Range<usize>) -> Option<(Range<usize>, T)> {
-        let text = &bytes[..span.end];
-        let confirm = |at: usize| self.at(text, at).map(|entry| (at..at + entry.literal.len(), entry.value));
-        // In a text of many literals the next one is near, and vectors take time to set up.
-        let near = span.start..text.len().min(span.start + NEAR_LEN);
-        if let Some(found) = near.clone().find_map(confirm) {
-            return Some(found);
-        }
-        match self.tables.search(text, near.end, confirm) {
-            Ok(found) => Some(found),
-            Err(unsearched) => (unsearched..text.len()).find_map(confirm),
+    pub fn find(
+        &self,
+        text: &[u8],
+        from: usize,
+        candidates: &mut Candidates,
+        is_wanted: impl Fn(&Range<usize>, T) -> bool,
+    ) -> Option<(Range<usize>, T)> {
+        let confirm = |at: usize| {
+            let entry = self.at(text, at)?;
+            let range = at..at + entry.literal.len();
+            is_wanted(&range, entry.value).then_some((range, entry.value))
+        };
+        candidates.begin_at(from);
+        loop {
+            if let Some(found) = candidates.by_ref().find_map(confirm) {
+                return Some(found);
+            }
+            match self.tables.next_block(text, candidates.end, |at| self.at(text, at).is_some()) {
+                Ok(block) => *candidates = block,
+                Err(unsearched) => {
+                    *candidates = Candidates { start: unsearched, end: unsearched, from: unsearched, bits: 0 };
+                    return (unsearched..text.len()).find_map(confirm);
+                }
+            }
         }
     }
 
@@ -114,9 +175,9 @@ mod tests {
     };
 
     /// What a search without any thought of speed finds.
-    fn naive(text: &[u8], span: Range<usize>) -> Option<(Range<usize>, u8)> {
-        span.clone().find_map(|at| {
-            let (value, literal) = each(LITERALS).find(|(_, literal)| text[at..span.end].starts_with(literal))?;
+    fn naive(text: &[u8], from: usize) -> Option<(Range<usize>, u8)> {
+        (from..text.len()).find_map(|at| {
+            let (value, literal) = each(LITERALS).find(|(_, literal)| text[at..].starts_with(literal))?;
             Some((at..at + literal.len(), value))
         })
     }
@@ -141,17 +202,24 @@ mod tests {
                 for at in 0..=length {
                     let mut text = filling.clone();
                     text.splice(at..at, literal.iter().copied());
-                    for span in [0..text.len(), at..text.len(), at.min(1)..at + literal.len() - 1, 0..at] {
-                        let expected = naive(&text, span.clone());
-                        for search in searches() {
+                    for search in searches() {
+                        let mut candidates = Candidates::default();
+                        // One after the other, and back again.
+                        for from in [0, at.min(1), at, at + 1, at + literal.len(), at / 2, text.len()] {
                             assert_eq!(
-                                search.find(&text, span.clone()),
-                                expected,
-                                "{:?} {span:?} {:?}",
+                                search.find(&text, from, &mut candidates, |_, _| true),
+                                naive(&text, from),
+                                "{:?} {from} {:?}",
                                 text.escape_ascii().to_string(),
                                 search.tables.kernel
                             );
                         }
+                        let not_first = |range: &Range<usize>, _| range.start > at;
+                        assert_eq!(
+                            search.find(&text, 0, &mut Candidates::default(), not_first),
+                            naive(&text, at + 1),
+                            "only behind {at}"
+                        );
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Candidates, many bytes at a time.
 #![expect(unsafe_code, reason = "vector instructions, which are chosen at run time")]
 
-use super::GROUPS;
+use super::{Candidates, GROUPS};
 
 /// So many groups have their bits in one byte.
 const BITS: usize = 8;
@@ -82,52 +82,43 @@ impl Tables {
         Self { kernel: kernels()[0], bytes, nibbles }
     }
 
-    /// Asks `confirm` about each candidate in `text[from..]` until it answers. Without an answer: where the rest begins,
-    /// which is too short for the vectors.
+    /// The first block of `text[from..]` with a literal in it, and the candidates from there on. Without one: where the rest
+    /// begins, which is too short for the vectors.
     #[inline]
-    pub fn search<R>(&self, text: &[u8], from: usize, confirm: impl Fn(usize) -> Option<R>) -> Result<R, usize> {
+    pub fn next_block(
+        &self,
+        text: &[u8],
+        from: usize,
+        is_literal: impl Fn(usize) -> bool,
+    ) -> Result<Candidates, usize> {
         match self.kernel {
             // SAFETY: the processor has these instructions: the kernel is one of `kernels()`.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => unsafe { x86::avx512(&self.bytes, text, from, confirm) },
+            Kernel::Avx512 => unsafe { x86::avx512(&self.bytes, text, from, is_literal) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { x86::avx2(&self.nibbles, text, from, confirm) },
+            Kernel::Avx2 => unsafe { x86::avx2(&self.nibbles, text, from, is_literal) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Kernel::Neon => unsafe { arm::neon(&self.nibbles, text, from, confirm) },
+            Kernel::Neon => unsafe { arm::neon(&self.nibbles, text, from, is_literal) },
             Kernel::Plain => Err(from),
         }
     }
 }
 
-/// The first answer about candidates in a block that begins at `at`: `WIDTH` bits for each byte, set for a candidate.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-#[inline(always)]
-fn first<R, const WIDTH: u32>(mut candidates: u64, at: usize, confirm: &impl Fn(usize) -> Option<R>) -> Option<R> {
-    while candidates != 0 {
-        let bit = candidates.trailing_zeros();
-        if let Some(answer) = confirm(at + (bit / WIDTH) as usize) {
-            return Some(answer);
-        }
-        candidates &= !(((1 << WIDTH) - 1) << bit);
-    }
-    None
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PLACES, SETS, first};
+    use super::{Candidates, PLACES, SETS};
     use std::arch::x86_64::*;
 
     /// A table of 128 bytes is looked up by seven bits at once.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-    pub fn avx512<R>(
+    pub fn avx512(
         tables: &[[[u8; 128]; PLACES]; SETS],
         text: &[u8],
         from: usize,
-        confirm: impl Fn(usize) -> Option<R>,
-    ) -> Result<R, usize> {
+        is_literal: impl Fn(usize) -> bool,
+    ) -> Result<Candidates, usize> {
         const LEN: usize = 64;
         let mut at = from;
         while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
@@ -142,8 +133,9 @@ mod x86 {
             let any = groups.into_iter().fold(_mm512_setzero_si512(), |any, groups| _mm512_or_si512(any, groups));
             // Bytes that are not ASCII were looked up as if they were; no literal begins with one.
             let ascii = !_mm512_movepi8_mask(load512(block, 0));
-            if let Some(answer) = first::<_, 1>(_mm512_test_epi8_mask(any, any) & ascii, at, &confirm) {
-                return Ok(answer);
+            let bits = _mm512_test_epi8_mask(any, any) & ascii;
+            if let Some(block) = Candidates::of_block(at..at + LEN, bits, &is_literal) {
+                return Ok(block);
             }
             at += LEN;
         }
@@ -152,12 +144,12 @@ mod x86 {
 
     /// Tables of 16 bytes are looked up by four bits at once, in either half of a vector.
     #[target_feature(enable = "avx2")]
-    pub fn avx2<R>(
+    pub fn avx2(
         tables: &[[[[u8; 16]; 2]; PLACES]; SETS],
         text: &[u8],
         from: usize,
-        confirm: impl Fn(usize) -> Option<R>,
-    ) -> Result<R, usize> {
+        is_literal: impl Fn(usize) -> bool,
+    ) -> Result<Candidates, usize> {
         const LEN: usize = 32;
         let four_bits = _mm256_set1_epi8(15);
         let mut at = from;
@@ -176,9 +168,9 @@ mod x86 {
             }
             let any = groups.into_iter().fold(_mm256_setzero_si256(), |any, groups| _mm256_or_si256(any, groups));
             let none = _mm256_cmpeq_epi8(any, _mm256_setzero_si256());
-            let candidates = !(_mm256_movemask_epi8(none) as u32);
-            if let Some(answer) = first::<_, 1>(candidates.into(), at, &confirm) {
-                return Ok(answer);
+            let bits = !(_mm256_movemask_epi8(none) as u32);
+            if let Some(block) = Candidates::of_block(at..at + LEN, bits.into(), &is_literal) {
+                return Ok(block);
             }
             at += LEN;
         }
@@ -214,17 +206,17 @@ mod x86 {
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::{PLACES, SETS, first};
+    use super::{Candidates, PLACES, SETS};
     use std::arch::aarch64::*;
 
     /// Tables of 16 bytes are looked up by four bits at once.
     #[target_feature(enable = "neon")]
-    pub fn neon<R>(
+    pub fn neon(
         tables: &[[[[u8; 16]; 2]; PLACES]; SETS],
         text: &[u8],
         from: usize,
-        confirm: impl Fn(usize) -> Option<R>,
-    ) -> Result<R, usize> {
+        is_literal: impl Fn(usize) -> bool,
+    ) -> Result<Candidates, usize> {
         const LEN: usize = 16;
         let mut at = from;
         while let Some(block) = text[at..].first_chunk::<{ LEN + PLACES - 1 }>() {
@@ -242,10 +234,13 @@ mod arm {
             }
             let any = groups.into_iter().fold(vdupq_n_u8(0), |any, groups| vorrq_u8(any, groups));
             // Four bits for each byte.
-            let bits = vshrn_n_u16::<4>(vreinterpretq_u16_u8(vtstq_u8(any, any)));
-            let candidates = vget_lane_u64::<0>(vreinterpret_u64_u8(bits));
-            if let Some(answer) = first::<_, 4>(candidates, at, &confirm) {
-                return Ok(answer);
+            let nibbles = vshrn_n_u16::<4>(vreinterpretq_u16_u8(vtstq_u8(any, any)));
+            let nibbles = vget_lane_u64::<0>(vreinterpret_u64_u8(nibbles));
+            if nibbles != 0 {
+                let bits = (0..LEN).fold(0, |bits, byte| bits | (nibbles >> (4 * byte) & 1) << byte);
+                if let Some(block) = Candidates::of_block(at..at + LEN, bits, &is_literal) {
+                    return Ok(block);
+                }
             }
             at += LEN;
         }
