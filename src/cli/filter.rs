@@ -1,10 +1,12 @@
 //! `beartrap [FILE]...`
 
-use super::args::{FilterArgs, LogFormat};
+use super::args::{FilterArgs, Global, LogFormat};
 use super::exit::{Exit, Failure};
+use super::progress::Progress;
 use super::{key, stderr};
 use crate::codec::Codec;
 use crate::filter::{Filter, FilterEnd, Input, Output, OutputError, Stop, Totals};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -15,7 +17,7 @@ use tracing::Level;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The filter.
-pub(super) fn run(args: &FilterArgs, log_format: LogFormat) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failure> {
     let inputs = inputs(&args.files);
     let redaction = key::redaction(&args.key, &args.rules, args.replacement.clone())?;
     let output = match &args.output {
@@ -27,17 +29,23 @@ pub(super) fn run(args: &FilterArgs, log_format: LogFormat) -> Result<ExitCode, 
         .map_err(|error| Failure::new(Exit::Io, format_args!("can't watch for signals: {error}")))?;
     let signal = stop.signal();
     let codec = args.codec.map_or(Codec::Text, Codec::from);
+    let progress = progress(global, &inputs, args.output.is_some());
+    let whole_len = inputs.iter().map(Input::file_len).sum::<Option<u64>>();
+    let of_whole = || whole_len.map_or_else(String::new, |len| format!(" of {:.0}", len as f64 / 1e6));
     let filter = Filter { redaction: &redaction, codec, inputs, output, stop, count_lines: args.stats };
 
     let (mut totals, mut unread) = (Totals::default(), false);
     let started = Instant::now();
-    let end = filter.run(&mut totals, |error| {
+    let complain = |error| {
         unread = true;
+        progress.clear();
         stderr::report(Level::ERROR, &error_with_hint(&error));
-    });
+    };
+    let end = filter.run(&mut totals, complain, |len| progress.add(len, of_whole));
+    progress.clear();
     if args.stats {
         let seconds = started.elapsed().as_secs_f64();
-        stderr::print(&match log_format {
+        stderr::print(&match global.log_format {
             LogFormat::Text => stats_text(&totals, seconds),
             LogFormat::Json => stats_json(&totals, seconds),
         });
@@ -60,6 +68,14 @@ fn inputs(files: &[PathBuf]) -> Vec<Input> {
     }
     let input = |path: &PathBuf| if path == Path::new("-") { Input::Stdin } else { Input::File(path.clone()) };
     files.iter().map(input).collect()
+}
+
+/// Files and what is redirected are worth a line that says how far it is; what comes by and by is not, nor is a line amid the
+/// output.
+fn progress(global: &Global, inputs: &[Input], to_file: bool) -> Progress {
+    let progress = Progress::new(global);
+    let is_long_run = inputs.iter().all(|input| input.file_len().is_some());
+    if is_long_run && (to_file || !std::io::stdout().is_terminal()) { progress } else { progress.hidden() }
 }
 
 fn output_failure(error: OutputError) -> Failure {
@@ -94,10 +110,10 @@ fn error_with_hint(error: &crate::filter::InputError) -> String {
 }
 
 fn stats_text(totals: &Totals, seconds: f64) -> String {
-    let speed = totals.bytes_read as f64 / 1e6 / seconds.max(1e-9);
+    let speed = totals.bytes_read as f64 / 1e9 / seconds.max(1e-9);
     let kinds: Vec<_> = totals.findings.by_kind().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
     format!(
-        "beartrap: {} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.1} MB/s\n",
+        "beartrap: {} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.3} GB/s\n",
         totals.lines,
         totals.bytes_read,
         totals.bytes_written,

@@ -11,6 +11,7 @@ mod key;
 mod logging;
 mod pages;
 mod panics;
+mod progress;
 mod rules;
 mod run;
 mod scan;
@@ -78,7 +79,7 @@ fn run(typed: Typed, core_limit: Option<u64>) -> ExitCode {
     logging::set_up(&global, level);
     let color = logging::in_color(global.color);
     let ended = match command {
-        None => filter::run(&filter, global.log_format),
+        None => filter::run(&filter, &global),
         Some(Subcommands::Scan(args)) => scan::run(&args, &global),
         Some(Subcommands::Explain(args)) => explain::run(&args),
         Some(Subcommands::Run(args)) => run::run(&args, color),

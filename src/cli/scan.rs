@@ -1,15 +1,14 @@
 //! `beartrap scan [PATH]...`
 
-use super::args::{ColorWhen, Global, LogFormat, ScanArgs};
+use super::args::{Global, ScanArgs};
 use super::exit::{Exit, Failure};
+use super::progress::Progress;
 use super::{key, stderr};
 use crate::redact::Redaction;
 use crate::scan::{Name, Names, Opened, Report, Scanner, StreamError, Walk, Walked, open_stdin};
-use std::cell::Cell;
 use std::io::{self, BufWriter, IsTerminal, Read, StdoutLock};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 use tracing::Level;
 
 /// Finds without rewriting.
@@ -46,6 +45,7 @@ struct Run<'a> {
     report: Report<BufWriter<StdoutLock<'static>>>,
     names: Names,
     progress: Progress,
+    files: u64,
     /// Something could not be read.
     failed: bool,
 }
@@ -57,6 +57,7 @@ impl<'a> Run<'a> {
             report: Report::begin(BufWriter::new(io::stdout().lock()), args.format.into())?,
             names: Names::new(redaction),
             progress: Progress::new(global),
+            files: 0,
             failed: false,
         })
     }
@@ -86,8 +87,8 @@ impl<'a> Run<'a> {
     }
 
     fn one(&mut self, name: &Name, input: &mut dyn Read) -> io::Result<()> {
-        let Self { scanner, report, progress, .. } = self;
-        progress.files.set(progress.files.get() + 1);
+        self.files += 1;
+        let Self { scanner, report, progress, files, .. } = self;
         let shares_terminal = io::stdout().is_terminal();
         let scanned = scanner.scan(
             input,
@@ -97,7 +98,7 @@ impl<'a> Run<'a> {
                 }
                 report.item(name, item)
             },
-            &mut |len| progress.add(len),
+            &mut |len| progress.add(len, || format!(" so far, in file {files}")),
         );
         match scanned {
             Ok(()) => {}
@@ -129,49 +130,5 @@ impl<'a> Run<'a> {
             stderr::print(&format!("beartrap: {} markers{kinds}, {found}\n", markers.total()));
         }
         self.report.end(self.scanner.markers(), !self.failed)
-    }
-}
-
-/// Carriage return, erase to the end of the line.
-const CLEAR: &str = "\r\x1b[K";
-
-/// A line on the terminal that says how far it is.
-struct Progress {
-    is_shown: bool,
-    is_drawn: Cell<bool>,
-    files: Cell<u64>,
-    bytes: Cell<u64>,
-    drawn_at: Cell<Instant>,
-}
-
-impl Progress {
-    const EVERY: Duration = Duration::from_millis(200);
-
-    fn new(global: &Global) -> Self {
-        let is_shown =
-            global.color != ColorWhen::Never && global.log_format == LogFormat::Text && io::stderr().is_terminal();
-        Self {
-            is_shown,
-            is_drawn: Cell::default(),
-            files: Cell::default(),
-            bytes: Cell::default(),
-            drawn_at: Cell::new(Instant::now()),
-        }
-    }
-
-    fn add(&self, len: u64) {
-        self.bytes.set(self.bytes.get() + len);
-        if self.is_shown && self.drawn_at.get().elapsed() >= Self::EVERY {
-            self.drawn_at.set(Instant::now());
-            self.is_drawn.set(true);
-            let megabytes = self.bytes.get() / 1_000_000;
-            stderr::print(&format!("{CLEAR}scanning file {}, {megabytes} MB so far", self.files.get()));
-        }
-    }
-
-    fn clear(&self) {
-        if self.is_drawn.take() {
-            stderr::print(CLEAR);
-        }
     }
 }

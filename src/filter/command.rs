@@ -148,7 +148,7 @@ fn carry(pipe: PipeReader, redaction: &Redaction, output: Output, stop: Stop) ->
     let source = Source::from_pipe(pipe);
     let mut engine = Engine::new(redaction, Codec::Text);
     let mut totals = Totals::default();
-    let ended = match relay(&source, &mut engine, &output, &stop, &mut totals, false) {
+    let ended = match relay(&source, &mut engine, &output, &stop, &mut totals, false, |_| {}) {
         Ok(End::ReaderGone) => return Ok(()),
         Ok(End::Eof | End::Stopped) => finish(&mut engine, &output, &stop, &mut totals),
         Err(error) => Err(error),

@@ -50,6 +50,17 @@ impl Input {
         }
     }
 
+    /// How long it is, if it is a regular file.
+    pub fn file_len(&self) -> Option<u64> {
+        match self {
+            Self::Stdin => {
+                let stat = rustix::fs::fstat(rustix::stdio::stdin()).ok()?;
+                FileType::from_raw_mode(stat.st_mode).is_file().then(|| u64::try_from(stat.st_size).ok())?
+            }
+            Self::File(path) => std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len()),
+        }
+    }
+
     pub(super) fn open(self) -> io::Result<Source> {
         match self {
             Self::Stdin => Source::new(Handle::Stdin),

@@ -59,11 +59,17 @@ impl std::fmt::Debug for Filter<'_> {
 }
 
 impl Filter<'_> {
-    /// Reads all inputs. An input that can't be opened or read is handed to `complain`, and the next one is read.
+    /// Reads all inputs. An input that can't be opened or read is handed to `complain`, and the next one is read. `saw_input`
+    /// is told how many bytes were read, each time.
     ///
     /// # Errors
     /// When the output can't be written.
-    pub fn run(self, totals: &mut Totals, mut complain: impl FnMut(InputError)) -> Result<FilterEnd, OutputError> {
+    pub fn run(
+        self,
+        totals: &mut Totals,
+        mut complain: impl FnMut(InputError),
+        saw_input: impl Fn(u64),
+    ) -> Result<FilterEnd, OutputError> {
         let Self { redaction, codec, inputs, output, stop, count_lines } = self;
         if output.is_pipe() {
             relay::widen(output.as_fd());
@@ -84,7 +90,7 @@ impl Filter<'_> {
             if let Some(pipe) = source.widenable() {
                 relay::widen(pipe);
             }
-            let relayed = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines);
+            let relayed = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines, &saw_input);
             totals.findings = engine.counts().clone();
             match relayed {
                 Ok(End::Eof) => {}

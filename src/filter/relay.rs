@@ -48,6 +48,7 @@ pub(super) fn relay(
     stop: &Stop,
     totals: &mut Totals,
     count_lines: bool,
+    saw_input: impl Fn(u64),
 ) -> Result<End, RelayError> {
     loop {
         match wait(source, output, stop).map_err(RelayError::Read)? {
@@ -68,6 +69,7 @@ pub(super) fn relay(
         }
         totals.bytes_read += len as u64;
         stop.saw_input(len as u64);
+        saw_input(len as u64);
         let released = engine.filled(len).map_err(RelayError::Read)?;
         if !write(&released, output, totals)? {
             return Ok(End::ReaderGone);

@@ -189,7 +189,7 @@ mod tests {
         });
         let stop = stop.unwrap();
         let filter = Filter { redaction: &redaction, codec: Codec::Text, inputs, output, stop, count_lines: false };
-        let end = filter.run(&mut Totals::default(), |error| panic!("{error}"));
+        let end = filter.run(&mut Totals::default(), |error| panic!("{error}"), |_| {});
         std::process::exit(if end.is_ok() { 0 } else { 1 });
     }
 
