@@ -77,12 +77,15 @@ impl Redactor {
     /// Where the caller may read the next input into; never empty.
     pub fn space(&mut self) -> &mut [u8] {
         const LEN: usize = BLOCK_START + BLOCK_LEN + 3 * PAGE_LEN;
-        if self.buffer.len() < LEN {
+        if self.buffer.is_empty() {
+            // Memory that comes zeroed is not touched before it is used.
+            self.buffer = vec![0; LEN];
+        } else if self.buffer.len() < LEN {
             self.buffer.resize(LEN, 0);
         }
         let page = BLOCK_START + self.buffer[BLOCK_START..].as_ptr().align_offset(PAGE_LEN).min(PAGE_LEN);
         // What waits leaves before the block.
-        let waiting_len = (self.len - self.index(self.released())) % PAGE_LEN;
+        let waiting_len = (self.len - self.index(self.scan.cursor())) % PAGE_LEN;
         let start = page + waiting_len.next_multiple_of(PAGE_MARGIN) + PAGE_MARGIN;
         self.make_room(start);
         &mut self.buffer[start..start + BLOCK_LEN]
