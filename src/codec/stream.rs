@@ -6,7 +6,7 @@ use super::release::{KEPT_BYTES_MAX, Release};
 use super::runtime::{Runtime, RuntimeRecords};
 use super::{Framing, FramingError};
 use crate::redact::{Carry, CleanBlock, Counts, Finding, Redaction, Redactor};
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 
 /// What a record's bytes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,11 +129,15 @@ impl RecordStream {
         self.still_framed()?;
         self.findings.clear();
         out.set_delimiter(self.delimiter);
-        let result = if self.delimiter == Some(b'\n') && self.json.is_none() && self.runtime.is_none() {
-            self.push_lines(input, out);
-            Ok(())
-        } else {
-            self.push_records(input, out)
+        let end = self.position + input.len() as u64;
+        let is_lines = self.delimiter == Some(b'\n') && self.runtime.is_none();
+        let result = match is_lines {
+            true if self.json.is_none() => {
+                self.push_lines(input, out);
+                Ok(())
+            }
+            true => self.push_json_lines(input, end, out),
+            false => self.push_records(input, end, out),
         };
         self.position += input.len() as u64;
         // The parts of a text may have waited for each other.
@@ -240,8 +244,26 @@ impl RecordStream {
         }
     }
 
-    fn push_records(&mut self, mut input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
-        let end = self.position + input.len() as u64;
+    /// Lines with nothing in them that a decision could begin at leave together; each of the others is a record.
+    fn push_json_lines(&mut self, mut input: &[u8], end: u64, out: &mut CleanBlock) -> Result<(), FramingError> {
+        while !input.is_empty() {
+            if let Some(json) = self.json.as_mut().filter(|_| !self.is_open) {
+                let clean_len = json.clean_lines(input, out);
+                if clean_len > 0 {
+                    input = &input[clean_len..];
+                    self.end_at(end - input.len() as u64, Carry::None);
+                }
+            }
+            let line_len = memchr(b'\n', input).map_or(input.len(), |len| len + 1);
+            let (line, rest) = input.split_at(line_len);
+            self.push_records(line, end - rest.len() as u64, out)?;
+            input = rest;
+        }
+        Ok(())
+    }
+
+    /// Takes input that ends at `end`.
+    fn push_records(&mut self, mut input: &[u8], end: u64, out: &mut CleanBlock) -> Result<(), FramingError> {
         while let Some(event) = self.framer.next(&mut input)? {
             match event {
                 Event::Content(piece) => {
@@ -355,6 +377,21 @@ impl JsonRecords {
     fn new(redaction: &Redaction, record_bytes_max: usize) -> Self {
         let redactor = JsonRedactor::new(redaction);
         Self { redactor, record: Vec::new(), record_bytes_max, is_text: false, not_json: 0 }
+    }
+
+    /// Appends the whole lines at the beginning of `input` that can't hold anything, as far as they are no longer than a
+    /// record, and gives their length.
+    fn clean_lines(&mut self, input: &[u8], out: &mut CleanBlock) -> usize {
+        let lines = &input[..self.redactor.clean_lines_len(input)];
+        let mut len = 0;
+        while let Some(line_len) = memchr(b'\n', &lines[len..]).filter(|&line_len| line_len <= self.record_bytes_max) {
+            let line = &lines[len..len + line_len];
+            let text = line.strip_suffix(b"\r").unwrap_or(line);
+            self.not_json += u64::from(!text.is_empty() && !JsonRedactor::looks_like_json(text));
+            len += line_len + 1;
+        }
+        self.redactor.clean_lines(&lines[..len], out);
+        len
     }
 
     /// Keeps a piece of the current record; false if the record is too long for that.

@@ -311,7 +311,12 @@ impl Anchors {
 
     /// Whether there is any anchor in `bytes`.
     pub fn any(&self, bytes: &[u8]) -> bool {
-        self.find(bytes, 0..bytes.len(), &mut Ahead::default()).is_some()
+        self.first(bytes).is_some()
+    }
+
+    /// Where the first anchor in `bytes` begins.
+    pub fn first(&self, bytes: &[u8]) -> Option<usize> {
+        Some(self.find(bytes, 0..bytes.len(), &mut Ahead::default())?.0.start)
     }
 
     /// The encoding that gives itself away at the first byte: base64 of an object among them.

@@ -91,6 +91,12 @@ impl Redaction {
         shared.anchors.any(text) || shared.rules.may_match(text)
     }
 
+    /// Where the first thing in `text` is that a decision could begin at: before it there is nothing. With rules nobody knows.
+    pub(crate) fn first_place(&self, text: &[u8]) -> usize {
+        let shared = self.shared();
+        if shared.rules.is_empty() { shared.anchors.first(text).unwrap_or(text.len()) } else { 0 }
+    }
+
     /// What a member's name says of its value.
     pub(crate) fn member(&self, name: &[u8]) -> Option<Member> {
         names::classify_text(name, &self.shared().extra_names).map(|class| Member { class, beside: false })

@@ -35,11 +35,32 @@ impl JsonRedactor {
         let is_json = if carry != Carry::None || self.needs_work(record) {
             find(&self.redaction, record, DEPTH_MAX, carry, &mut self.carry, &mut found)
         } else {
-            matches!(record.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']']) || is_strict(record)
+            Self::looks_like_json(record)
         };
         self.redaction.replace(record, &found, out, &mut self.counts);
         self.found = found;
         is_json
+    }
+
+    /// Whether a record with nothing to look at counts as JSON.
+    pub fn looks_like_json(record: &[u8]) -> bool {
+        matches!(record.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']']) || is_strict(record)
+    }
+
+    /// How long the whole lines are at the beginning of `text` that need no work.
+    pub fn clean_lines_len(&self, text: &[u8]) -> usize {
+        if self.carry != Carry::None {
+            return 0;
+        }
+        let place = self.redaction.first_place(text);
+        let place = hiding_escape(&text[..place]).unwrap_or(place);
+        memchr::memrchr(b'\n', &text[..place]).map_or(0, |last| last + 1)
+    }
+
+    /// Appends lines that need no work.
+    pub fn clean_lines(&mut self, lines: &[u8], out: &mut CleanBlock) {
+        self.redaction.replace(lines, &[], out, &mut self.counts);
+        self.found.clear();
     }
 
     /// The findings of the last record, which begins at `base` in its stream.
@@ -72,19 +93,23 @@ impl JsonRedactor {
     }
 }
 
-/// Whether an escape could hide an anchor: `\u` and `\/`, not `\n` and `\"`.
 fn has_hiding_escape(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let Some(at) = memchr(b'\\', rest) {
+    hiding_escape(text).is_some()
+}
+
+/// Where an escape is that could hide an anchor: `\u` and `\/`, not `\n` and `\"`.
+fn hiding_escape(text: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    while let Some(len) = memchr(b'\\', &text[end..]) {
         // In a string of a string each escape has one backslash more.
-        rest = &rest[at..];
-        let backslashes = rest.iter().take_while(|&&byte| byte == b'\\').count();
-        rest = &rest[backslashes..];
-        if matches!(rest.first(), Some(b'u' | b'/')) {
-            return true;
+        let start = end + len;
+        let backslashes = text[start..].iter().take_while(|&&byte| byte == b'\\').count();
+        end = start + backslashes;
+        if matches!(text.get(end), Some(b'u' | b'/')) {
+            return Some(start);
         }
     }
-    false
+    None
 }
 
 fn is_strict(text: &[u8]) -> bool {

@@ -57,10 +57,15 @@ impl Candidates {
         None
     }
 
+    /// None before `end`, where the search goes on.
+    fn nowhere(end: usize) -> Self {
+        Self { start: end, end, from: end, bits: 0 }
+    }
+
     /// Passes over what is before `from`.
     fn begin_at(&mut self, from: usize) {
         if !(self.from..=self.end).contains(&from) {
-            *self = Self { start: from, end: from, from, bits: 0 };
+            *self = Self::nowhere(from);
         }
         self.bits &= u64::MAX.checked_shl((from - self.start) as u32).unwrap_or(0);
     }
@@ -134,18 +139,37 @@ impl<T: Copy + 'static> Literals<T> {
             }
             match self.tables.next_block(text, candidates.end, |at| self.at(text, at).is_some()) {
                 Ok(block) => *candidates = block,
-                Err(unsearched) => {
-                    *candidates = Candidates { start: unsearched, end: unsearched, from: unsearched, bits: 0 };
-                    return (unsearched..text.len()).find_map(confirm);
-                }
+                Err(unsearched) => match self.in_short_rest(text, unsearched) {
+                    Ok(block) => *candidates = block,
+                    Err(unsearched) => {
+                        *candidates = Candidates::nowhere(unsearched);
+                        return (unsearched..text.len()).find_map(confirm);
+                    }
+                },
             }
         }
+    }
+
+    /// The same as `next_block` for what is too short for it, which is put into a block with nothing behind it. Records are
+    /// short: this is a good part of each.
+    #[inline]
+    fn in_short_rest(&self, text: &[u8], from: usize) -> Result<Candidates, usize> {
+        let rest = &text[from..];
+        let mut block = [0; vector::BLOCK_LEN_MAX];
+        let Some(place) = block.get_mut(..rest.len()).filter(|place| !place.is_empty()) else { return Err(from) };
+        place.copy_from_slice(rest);
+        let is_literal = |at: usize| at < rest.len() && self.at(rest, at).is_some();
+        let found = self.tables.next_block(&block, 0, is_literal);
+        // Without vectors nothing was searched.
+        let Candidates { start, end, bits, .. } =
+            found.map_err(|searched| if searched > 0 { text.len() } else { from })?;
+        Ok(Candidates { start: from + start, end: text.len().min(from + end), from: from + start, bits })
     }
 
     /// The literal that stands at `at`.
     #[inline]
     fn at(&self, text: &[u8], at: usize) -> Option<&Entry<T>> {
-        let rest = &text[at..];
+        let rest = text.get(at..)?;
         let mut index = self.buckets[hash(*rest.first_chunk()?)];
         while index > 0 {
             let entry = &self.entries[usize::from(index - 1)];

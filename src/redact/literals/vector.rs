@@ -8,6 +8,8 @@ const BITS: usize = 8;
 const SETS: usize = GROUPS / BITS;
 /// So many of a literal's first bytes are looked at.
 const PLACES: usize = 4;
+/// A block of the longest vectors, with what is behind its last byte.
+pub(super) const BLOCK_LEN_MAX: usize = 64 + PLACES - 1;
 
 /// For each place in a literal, the groups that have one with a certain byte there.
 #[derive(Debug)]
