@@ -347,7 +347,9 @@ impl Anchors {
 }
 
 fn partial_len(bytes: &[u8], literal: &[u8]) -> usize {
-    (1..literal.len()).rev().find(|&len| bytes.ends_with(&literal[..len])).unwrap_or(0)
+    let Some(last) = bytes.last() else { return 0 };
+    // Nearly all differ there.
+    (1..literal.len()).rev().find(|&len| literal[len - 1] == *last && bytes.ends_with(&literal[..len])).unwrap_or(0)
 }
 
 /// A name as it may be written: words apart by `_`, by `-`, or by nothing.
