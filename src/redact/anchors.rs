@@ -193,6 +193,8 @@ const GROUPS: [Group<Anchor>; literals::GROUPS] = [
 #[derive(Debug)]
 pub(super) struct Anchors {
     literals: Literals<Anchor>,
+    /// Those that begin with what they give away.
+    encodings: Vec<(&'static [u8], Encoding)>,
     /// Names that the user added; a pass of its own, so that nobody else pays for it.
     extra: Option<AhoCorasick>,
 }
@@ -288,7 +290,14 @@ impl Anchors {
                     .map_err(|error| format!("extra_fields: {error}"))?,
             ),
         };
-        Ok(Self { literals: Literals::new(GROUPS), extra })
+        let encodings = literals::each(GROUPS).filter_map(|(anchor, literal)| match anchor {
+            Anchor::Jose => Some((literal, Encoding::Base64 { back: 0 })),
+            Anchor::Encoded(encoding @ (Encoding::Base64 { back: 0 } | Encoding::Hex | Encoding::Escaped)) => {
+                Some((literal, encoding))
+            }
+            _ => None,
+        });
+        Ok(Self { literals: Literals::new(GROUPS), encodings: encodings.collect(), extra })
     }
 
     /// The first anchor in `bytes[span]`.
@@ -325,14 +334,7 @@ impl Anchors {
         if !matches!(at.peek()?, Some(b'e' | b'Z' | b'W' | b'6' | b'%' | b'\\' | b'&')) {
             return Ok(None);
         }
-        for (anchor, literal) in literals::each(GROUPS) {
-            let encoding = match anchor {
-                Anchor::Jose => Encoding::Base64 { back: 0 },
-                Anchor::Encoded(encoding @ (Encoding::Base64 { back: 0 } | Encoding::Hex | Encoding::Escaped)) => {
-                    encoding
-                }
-                _ => continue,
-            };
+        for &(literal, encoding) in &self.encodings {
             if at.starts_with(literal)? {
                 return Ok(Some(encoding));
             }

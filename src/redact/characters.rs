@@ -31,17 +31,22 @@ pub(super) fn base64url_len(bytes: &[u8]) -> usize {
 /// How many bytes of a kind `bytes` begins with. If the kind is arithmetic without a branch, compilers turn this into vector
 /// instructions: the runs of tokens are read more than once.
 #[inline]
-pub(super) fn run_len(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    const BLOCK_LEN: usize = 32;
-    let (blocks, _) = bytes.as_chunks::<BLOCK_LEN>();
-    let whole = blocks.iter().take_while(|block| block.iter().fold(true, |all, &byte| all & belongs(byte))).count();
-    let rest = &bytes[whole * BLOCK_LEN..];
-    whole * BLOCK_LEN + rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len())
+fn run_len(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    let mut len = whole_blocks::<32>(bytes, &belongs);
+    len += whole_blocks::<8>(&bytes[len..], &belongs);
+    let rest = &bytes[len..];
+    len + rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len())
+}
+
+#[inline]
+fn whole_blocks<const LEN: usize>(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    let (blocks, _) = bytes.as_chunks::<LEN>();
+    LEN * blocks.iter().take_while(|block| block.iter().fold(true, |all, &byte| all & belongs(byte))).count()
 }
 
 /// The same as [`is_base64url`], without a table.
 #[inline]
-pub(super) fn is_in_base64url(byte: u8) -> bool {
+fn is_in_base64url(byte: u8) -> bool {
     ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10) | (byte == b'-') | (byte == b'_')
 }
 

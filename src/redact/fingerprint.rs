@@ -46,10 +46,8 @@ impl std::fmt::Display for Fingerprint {
 }
 
 fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    for byte in bytes {
-        out.push(b"0123456789abcdef"[usize::from(byte >> 4)]);
-        out.push(b"0123456789abcdef"[usize::from(byte & 15)]);
-    }
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
 }
 
 /// A digest in the making: the canonical credential goes through it in pieces and is kept nowhere.

@@ -1,6 +1,6 @@
 //! Which characters belong to a value, and where it ends.
 
-use super::characters::{is_base64, is_full_line, is_in_base64url, quoted, run_len, wrap_len};
+use super::characters::{base64url_len, is_base64, is_full_line, quoted, wrap_len};
 use super::cursor::{Cursor, More, Unit};
 use super::marker::Template;
 use super::value::Trust;
@@ -163,8 +163,12 @@ impl Grammar {
         if self == Grammar::Number {
             return 0;
         }
-        let first = template.first();
-        run_len(bytes, |byte| is_in_base64url(byte) & (byte != first))
+        // Where many beginnings of markers stand in a run, it is measured again behind each.
+        const LEN_MAX: usize = 1024;
+        let bytes = &bytes[..bytes.len().min(LEN_MAX)];
+        let run = &bytes[..base64url_len(bytes)];
+        let begins_marker = |&at: &usize| run.get(at + 1).is_none_or(|&byte| byte == template.second());
+        memchr::memchr_iter(template.first(), run).find(begins_marker).unwrap_or(run.len())
     }
 
     /// The end of a value that is no credential; if it is long, somewhere in it.

@@ -71,6 +71,11 @@ impl Template {
         self.prefix.first().copied().unwrap_or(MARKER_PREFIX[0])
     }
 
+    /// The second byte of every marker.
+    pub fn second(&self) -> u8 {
+        self.prefix.get(1).copied().unwrap_or(MARKER_PREFIX[1 - self.prefix.len().min(1)])
+    }
+
     /// Reads `prefix{}suffix`, or says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let Some((prefix, suffix)) = text.split_once("{}") else {
