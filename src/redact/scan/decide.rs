@@ -222,6 +222,10 @@ impl Scan {
             }
             Anchor::Member => return self.serialized(shared, window, &cursor.advanced(range.len())),
             Anchor::Paseto => {
+                // A token was replaced behind what only looked like its beginning.
+                if marker_len(&cursor.advanced(range.len()), &shared.template)?.is_some() {
+                    return Ok(Decision::Nothing);
+                }
                 match self.wrapped(shared, window, range.start)? {
                     Decision::Nothing => {}
                     decision => return Ok(decision),
