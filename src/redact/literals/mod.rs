@@ -44,8 +44,8 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// Those from the first literal on, if there is one. This is looked at for one block in ten: inside the loop it is faster
-    /// than to leave that.
+    /// Those from the first literal on, if there is one. Most candidates are none, and to leave the loop for each costs more
+    /// than to look here.
     #[inline(always)]
     fn of_block(block: Range<usize>, mut bits: u64, is_literal: &impl Fn(usize) -> bool) -> Option<Self> {
         while bits != 0 {
