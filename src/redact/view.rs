@@ -172,12 +172,12 @@ impl View {
         Ok(view)
     }
 
-    /// Decodes characters that are encoded one by one, up to a blank or quote.
+    /// Decodes characters that are encoded one by one, up to what [`ends_escaped`].
     pub fn escaped(at: &Cursor<'_>) -> Result<Self, More> {
         let mut view = Self::empty(at);
         let mut cursor = *at;
         while let Some(unit) = cursor.unit()? {
-            if unit.len == 1 && matches!(unit.byte, 0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`') {
+            if unit.len == 1 && ends_escaped(unit.byte) {
                 break;
             }
             if !view.take(&mut cursor, unit) {
@@ -226,6 +226,12 @@ impl View {
         }
         Ok(view)
     }
+}
+
+/// What ends a text with encoded characters: quotes, tags, lines. Not a blank, since who escapes letters may leave that as
+/// it is.
+pub(super) fn ends_escaped(byte: u8) -> bool {
+    matches!(byte, 0..=0x1f | b'"' | b'\'' | b'<' | b'>' | b'`')
 }
 
 /// Whether a token that an encoder has broken into lines begins here.

@@ -351,8 +351,7 @@ impl Stretch {
             Encoding::SpacedHex | Encoding::Wrapped => from_anchor(anchor),
             Encoding::Escaped => {
                 let before = at.before(BACK_MAX);
-                let ends = |byte: &u8| matches!(byte, 0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`');
-                let start = before.iter().rposition(ends).map_or(0, |last| last + 1);
+                let start = before.iter().rposition(|&byte| view::ends_escaped(byte)).map_or(0, |last| last + 1);
                 let escape = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
                 Self { anchor, start: anchor - (before.len() - start), from: anchor - escape }
             }
