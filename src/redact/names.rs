@@ -232,18 +232,21 @@ pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Brings a user's name into the form of [`CREDENTIAL_NAMES`].
+/// The form of [`CREDENTIALS`]: lower case without separators.
 pub(super) fn normalize(name: &[u8]) -> Vec<u8> {
-    name.iter().filter(|byte| !b"_-.".contains(byte)).map(u8::to_ascii_lowercase).collect()
+    letters(name).collect()
+}
+
+fn letters(name: &[u8]) -> impl DoubleEndedIterator<Item = u8> {
+    name.iter().filter(|&&byte| !is_separator(byte)).map(u8::to_ascii_lowercase)
 }
 
 /// Whether a cookie of this name carries a session or a credential.
 pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
-    const ENDINGS: [&[u8]; 20] = [
+    const ENDINGS: [&[u8]; 17] = [
         b"session",
         b"sessionid",
         b"sess",
-        b"sessid",
         b"sid",
         b"token",
         b"auth",
@@ -252,8 +255,6 @@ pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
         b"bearer",
         b"rememberme",
         b"authcookie",
-        b"sessiontoken",
-        b"aspxauth",
         b"credential",
         b"credentials",
         b"ticket",
@@ -261,13 +262,17 @@ pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
         b"applicationcookie",
         b"oauth2proxy",
     ];
-    const HARMLESS: [&[u8]; 2] = [b"csrf", b"xsrf"];
-    let name = normalize(name);
-    // Long values are cut into numbered cookies; Drupal puts a hash behind `SESS`.
-    let name = &name[..name.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1)];
     // ASP.NET's `.AspNetCore.Cookies`, WordPress' `wordpress_logged_in_…`, PHP frameworks' `…sess…` with a hash behind.
     const BEGINNINGS: [&[u8]; 6] =
         [b"aspnetcore", b"wordpressloggedin", b"aspsessionid", b"wordpresssec", b"sess", b"ssess"];
-    (ENDINGS.iter().any(|ending| name.ends_with(ending)) || BEGINNINGS.iter().any(|word| name.starts_with(word)))
-        && !HARMLESS.iter().any(|word| memchr::memmem::find(name, word).is_some())
+    const HARMLESS: [&[u8]; 2] = [b"csrf", b"xsrf"];
+    // Long values are cut into numbered cookies; Drupal puts a hash behind `SESS`.
+    let last_letters = || letters(name).rev().skip_while(u8::is_ascii_digit);
+    let (first, last) = (letters(name).next(), last_letters().next());
+    let ends_with =
+        |word: &&[u8]| last == word.last().copied() && word.iter().rev().copied().eq(last_letters().take(word.len()));
+    let begins_with =
+        |word: &&[u8]| first == word.first().copied() && word.iter().copied().eq(letters(name).take(word.len()));
+    let found = ENDINGS.iter().any(ends_with) || BEGINNINGS.iter().any(begins_with);
+    found && !HARMLESS.iter().any(|word| memchr::memmem::find(&normalize(name), word).is_some())
 }

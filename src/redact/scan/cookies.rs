@@ -56,8 +56,9 @@ impl Scan {
         if self.no_cookie_end.1 == ends {
             from = from.max(window.index(self.no_cookie_end.0.max(self.search)));
         }
-        let is_end = |&byte: &u8| matches!(byte, b';' | b',' | b'\n') || byte == ends.0 || byte == ends.1;
-        let end = window.bytes[from..].iter().position(is_end);
+        let rest = &window.bytes[from..];
+        let separator = memchr::memchr3(b';', b',', b'\n', rest);
+        let end = memchr::memchr2(ends.0, ends.1, &rest[..separator.unwrap_or(rest.len())]).or(separator);
         self.no_cookie_end = (window.position(end.map_or(window.bytes.len(), |offset| from + offset)), ends);
         let Some(end) = end.map(|offset| from + offset) else {
             cookies.at = window.position(window.bytes.len());
