@@ -203,6 +203,14 @@ impl Seen {
     }
 }
 
+/// Whether a JSON text may have the members of a session, by a look for those that none is without.
+pub(super) fn may_be_session(text: &[u8]) -> bool {
+    const NAMES: [&[u8]; 5] = [b"mac\"", b"password\"", b"identitytoken\"", b"registrytoken\"", b"n\""];
+    // A name can be written in escapes.
+    memchr::memchr(b'\\', text).is_some()
+        || memchr::memchr_iter(b'"', text).any(|at| NAMES.iter().any(|name| text[at + 1..].starts_with(name)))
+}
+
 /// A member that tells a session, see [`Seen::is_session`].
 #[derive(Clone, Copy)]
 enum Member {

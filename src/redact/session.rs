@@ -85,7 +85,7 @@ fn run_len(at: &Cursor<'_>, limit: usize) -> Result<usize, More> {
 }
 
 /// Where the text ends in a run that ends with two dashes and a signature in hexadecimal digits.
-fn rails_signature(run: &[u8]) -> Option<usize> {
+pub(super) fn rails_signature(run: &[u8]) -> Option<usize> {
     let digits = run.iter().rev().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let text = &run[..run.len() - digits];
     (matches!(digits, 40 | 64) && text.ends_with(b"--")).then_some(text.len() - 2)

@@ -1,6 +1,6 @@
 //! Decisions: whether a credential begins here.
 
-use super::active::{Active, jose_token, opaque};
+use super::active::{Active, opaque};
 use super::cookies::Cookies;
 use super::view::{Replaced, Stretch};
 use super::{Carry, LOOKBACK_LEN, Rest, Scan, Window};
@@ -11,19 +11,17 @@ use crate::redact::cookie_jar;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::grammar::{Grammar, Quote};
-use crate::redact::header::{CHARACTERS_MIN, Text, begins_object};
-use crate::redact::jose;
 use crate::redact::marker::marker_len;
 use crate::redact::names::{self, Class};
 use crate::redact::next_line;
 use crate::redact::paseto;
 use crate::redact::redaction::Shared;
 use crate::redact::separator;
-use crate::redact::session::{compressed_len, session_len};
+use crate::redact::session::compressed_len;
 use crate::redact::userinfo;
 use crate::redact::value::{Sample, Trust};
 use crate::redact::value_first;
-use crate::redact::view::{Encoding, is_wrapped};
+use crate::redact::view::Encoding;
 use std::ops::Range;
 
 /// What a decision comes to.
@@ -289,85 +287,6 @@ impl Scan {
             }
         }
         Ok(others)
-    }
-
-    /// Decides at base64 of an object: a token, a session, or a text that holds a credential.
-    fn object(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
-        let cursor = self.at(window, at);
-        let run_len = self.memo.run_len(&cursor)?;
-        // A header that is too short to say anything.
-        if run_len < CHARACTERS_MIN && cursor.peek_at(run_len)? == Some(b'.') {
-            return Ok(Decision::Nothing);
-        }
-        let is_plain = run_len >= 16;
-        if is_plain && !begins_object(Text::Plain(cursor.rest()))? {
-            return Ok(Decision::Nothing);
-        }
-        self.carrier = Carrier::before(&cursor);
-        if let Some(header) = jose::head(&cursor, &mut self.memo)? {
-            return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
-        }
-        match self.protected(shared, window, &cursor)? {
-            Decision::Nothing => {}
-            decision => return Ok(decision),
-        }
-        if !is_plain && !begins_object(Text::Plain(cursor.rest()))? {
-            return Ok(Decision::Nothing);
-        }
-        if let Some(len) = session_len(&cursor, &mut self.memo)? {
-            return self.session(shared, window, at..at + len);
-        }
-        match self.wrapped(shared, window, at)? {
-            Decision::Nothing => {}
-            decision => return Ok(decision),
-        }
-        if let Some((next_line, rest)) = jose::cut_header_end(&cursor, &mut self.memo)? {
-            return Ok(Decision::Folded { next_line, carry: Carry::Cut { kind: Kind::Jwt, rest } });
-        }
-        self.encoded(shared, window, &(at..at), Encoding::Base64 { back: 0 })
-    }
-
-    /// Decides at a member of what may be a JOSE object, whose name ends at `name_end`.
-    fn serialized(&mut self, shared: &Shared, window: Window<'_>, name_end: &Cursor<'_>) -> Result<Decision, More> {
-        if window.position(name_end.at) < self.no_object_until {
-            return Ok(Decision::Nothing);
-        }
-        let reading = jose::from_name(name_end)?;
-        Ok(self.reading(shared, window, reading))
-    }
-
-    /// Decides at a header that may be the value of `protected`.
-    fn protected(&mut self, shared: &Shared, window: Window<'_>, value: &Cursor<'_>) -> Result<Decision, More> {
-        Ok(match jose::from_protected(value)? {
-            Some(reading) => self.reading(shared, window, reading),
-            None => Decision::Nothing,
-        })
-    }
-
-    fn reading(&mut self, shared: &Shared, window: Window<'_>, reading: jose::Reading) -> Decision {
-        match reading {
-            jose::Reading::Secrets(spans) => Decision::Spans(spans),
-            jose::Reading::Endless { at, quote, kind } => {
-                Decision::Start { at, active: opaque(shared, Grammar::Quoted(quote), kind, None) }
-            }
-            jose::Reading::Nothing { until } => {
-                self.no_object_until = self.no_object_until.max(window.position(until));
-                Decision::Nothing
-            }
-        }
-    }
-
-    /// Decides at what an encoder may have broken into lines.
-    pub(super) fn wrapped(&mut self, shared: &Shared, window: Window<'_>, at: usize) -> Result<Decision, More> {
-        if !is_wrapped(&self.at(window, at))? {
-            return Ok(Decision::Nothing);
-        }
-        self.look_into(shared, window, Stretch::at(at), Encoding::Wrapped)
-    }
-
-    fn session(&self, shared: &Shared, window: Window<'_>, range: Range<usize>) -> Result<Decision, More> {
-        let replaced = vec![self.opaque_span(shared, window, range, Kind::Token)];
-        Ok(Decision::Replace { replaced, rest: None })
     }
 
     fn after_name(&mut self, shared: &Shared, anchor: &Cursor<'_>, len: usize) -> Result<Lead, More> {
