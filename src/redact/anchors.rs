@@ -1,12 +1,10 @@
 //! The anchor pass: rare literal fragments, at least one of which stands in every covered form.
 
-use super::characters::is_base64;
 use super::cursor::{Cursor, More};
 use super::literals::{self, Candidates, Group, Literals};
-use super::names::is_name_byte;
 use super::paseto;
-use super::userinfo;
 use super::view::Encoding;
+use super::wanted::{self, is_wanted, may_be_wanted};
 use aho_corasick::{AhoCorasick, Input};
 use std::ops::Range;
 
@@ -206,12 +204,14 @@ pub(super) struct Ahead {
     searched_from: Option<usize>,
     found: Option<(Range<usize>, Anchor)>,
     candidates: Candidates,
+    /// None is passed over.
+    all: bool,
 }
 
 impl Ahead {
-    /// Indexes are about to change.
-    pub fn forget(&mut self) {
-        *self = Self::default();
+    /// Indexes are about to change. `all` says that somebody asks about anchors of which nothing comes, too.
+    pub fn forget(&mut self, all: bool) {
+        *self = Self { all, ..Self::default() };
     }
 
     fn find(
@@ -223,58 +223,16 @@ impl Ahead {
         let is_known = self.searched_from.is_some_and(|from| from <= span.start)
             && self.found.as_ref().is_none_or(|(range, _)| span.start <= range.start);
         if !is_known {
-            let is_wanted = |range: &Range<usize>, anchor| is_wanted(anchor, bytes, range);
-            self.found = literals.find(bytes, span.start, &mut self.candidates, is_wanted);
+            let Self { candidates, all, .. } = self;
+            self.found = match *all {
+                false => literals.find(bytes, span.start, candidates, may_be_wanted, |range, anchor| {
+                    is_wanted(anchor, bytes, range)
+                }),
+                true => literals.find_any(bytes, span.start),
+            };
             self.searched_from = Some(span.start);
         }
         self.found.clone().filter(|(range, _)| range.end <= span.end)
-    }
-}
-
-/// Whether a decision is called for at a literal. What is told from a few bytes around it is passed over at once: URLs
-/// without a user part, other words with the same letters. Where those bytes are not at hand yet it is.
-fn is_wanted(anchor: Anchor, text: &[u8], literal: &Range<usize>) -> bool {
-    let (before, behind) = (&text[..literal.start], &text[literal.end..]);
-    match anchor {
-        Anchor::Authority { encoded: false } => userinfo::may_begin(behind) != Some(false),
-        Anchor::Jose => may_be_object(behind),
-        Anchor::Authorization => {
-            before.last_chunk::<5>().is_none_or(|start| start.eq_ignore_ascii_case(b"autho"))
-                && behind.first_chunk::<5>().is_none_or(|end| end.eq_ignore_ascii_case(b"ation"))
-        }
-        Anchor::Scheme => {
-            before.last().is_none_or(|byte| matches!(byte, b'b' | b'B'))
-                && behind.first().is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        }
-        // `id_token_hint` is a name, `tokens` none.
-        Anchor::Name
-            if behind.first().is_some_and(|&byte| is_name_byte(byte) && !matches!(byte, b'_' | b'h' | b'H')) =>
-        {
-            false
-        }
-        Anchor::Name if text[literal.clone()] == *b"code" => may_begin_code(before),
-        Anchor::Cookie => behind.first().is_none_or(|&byte| byte == b's' || !is_name_byte(byte)),
-        // `-user-id`, `-u 1000` apart.
-        Anchor::User if text[literal.clone()] == *b"-user" => behind.first().is_none_or(|&byte| !is_name_byte(byte)),
-        Anchor::Value => before.ends_with(b"va"),
-        _ => true,
-    }
-}
-
-/// Whether base64 that begins with two or three characters of an object is long enough for one, as far as it is at hand.
-fn may_be_object(behind: &[u8]) -> bool {
-    const LEN_MIN: usize = 8;
-    let end = behind.iter().take(LEN_MIN).find(|&&byte| !is_base64(byte));
-    // It may go on behind what an encoder puts between, or in the next line.
-    end.is_none_or(|byte| matches!(byte, b'=' | b'%' | b'\\' | b'&' | b'.' | b'\r' | b'\n' | 0x1b))
-}
-
-/// Whether the word before `code` may be one that belongs to the names of credentials: not that of `status_code`.
-fn may_begin_code(before: &[u8]) -> bool {
-    match before {
-        // The last letters of `auth`, `authorization`, `device`.
-        [.., last, b'_' | b'-'] if last.is_ascii_alphanumeric() => b"hneHNE".contains(last),
-        _ => true,
     }
 }
 
@@ -297,7 +255,11 @@ impl Anchors {
             }
             _ => None,
         });
-        Ok(Self { literals: Literals::new(GROUPS), encodings: encodings.collect(), extra })
+        Ok(Self {
+            literals: Literals::new(GROUPS, &wanted::CLASSES, wanted::beside),
+            encodings: encodings.collect(),
+            extra,
+        })
     }
 
     /// The first anchor in `bytes[span]`.

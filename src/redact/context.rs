@@ -185,9 +185,9 @@ pub(super) fn next_element(value_end: &Cursor<'_>, grammar: Grammar) -> Result<O
     Ok(Some(Place { at: cursor.at, grammar, trust: Trust::Named, kind: Kind::Token, requote: None }))
 }
 
-/// `token_type=Bearer`: what is behind it is another field.
-fn is_token_type(before: &[u8]) -> bool {
-    let before = &before[..before.len().saturating_sub(b"bearer".len())];
+/// `token_type=Bearer`: what is behind it is another field. `before` ends with so many letters of the word.
+pub(super) fn is_token_type(before: &[u8], letters: usize) -> bool {
+    let before = &before[..before.len().saturating_sub(letters)];
     let end = before.iter().rposition(|byte| !b"=:\"' \\".contains(byte)).map_or(0, |last| last + 1);
     let name = &before[..end];
     name.len() < before.len()
@@ -276,7 +276,7 @@ pub(super) fn after_bearer(word_end: &Cursor<'_>) -> Result<Lead, More> {
     }
     let Some(gap) = Gap::read(&mut cursor)? else { return Ok(Lead::Nothing) };
     let before = word_end.before(48);
-    if is_challenge(before) || is_token_type(before) {
+    if is_challenge(before) || is_token_type(before, b"bearer".len()) {
         return Ok(Lead::Nothing);
     }
     Scheme { kind: Kind::Token, gap }.lead(cursor, Trust::Scheme)

@@ -35,6 +35,7 @@ mod userinfo;
 mod value;
 mod value_first;
 mod view;
+mod wanted;
 mod whole;
 mod word;
 

@@ -30,6 +30,16 @@ pub(super) struct Literals<T> {
     /// By the hash of three bytes: one more than the index of the first entry that begins so.
     buckets: Box<[u8; 1 << HASH_BITS]>,
     tables: Tables,
+    /// The classes of each byte.
+    classes: &'static [Beside; 256],
+}
+
+/// Classes of bytes before and behind a literal, a bit each: those that a byte is in, or those of which one has to stand
+/// there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    pub before: u8,
+    pub behind: u8,
 }
 
 /// Where literals may stand in a block of text.
@@ -89,46 +99,70 @@ impl Iterator for Candidates {
 #[derive(Debug)]
 struct Entry<T> {
     literal: &'static [u8],
+    /// Its first bytes, and a mask for as many.
+    word: u64,
+    mask: u64,
+    beside: Beside,
     value: T,
     /// One more than the index of the next entry with the same hash.
     next: u8,
 }
 
 const HASH_BITS: u32 = 10;
+const WORD_LEN: usize = size_of::<u64>();
 
+/// Of the first three bytes.
 #[inline]
-fn hash(first: [u8; 3]) -> usize {
-    let [a, b, c] = first;
+fn hash(word: u64) -> usize {
     // The golden ratio in 32 bits; three bytes in its upper end leave the upper bits of the product well mixed.
-    (u32::from_le_bytes([0, a, b, c]).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
+    (((word as u32) << 8).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
+}
+
+/// As many bytes as there are, up to eight; zeros behind them.
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
 }
 
 impl<T: Copy + 'static> Literals<T> {
-    /// Literals are ASCII, have three bytes or more, are fewer than 256, and none begins with another.
-    pub fn new(groups: [Group<T>; GROUPS]) -> Self {
+    /// Literals are ASCII, have three bytes or more, are fewer than 256, and none begins with another. `beside` tells what
+    /// has to stand beside one, in terms of `classes`.
+    pub fn new(
+        groups: [Group<T>; GROUPS],
+        classes: &'static [Beside; 256],
+        beside: impl Fn(T, &[u8]) -> Beside,
+    ) -> Self {
         let mut entries = Vec::new();
         let mut buckets = Box::new([0; 1 << HASH_BITS]);
         for (value, literal) in each(groups) {
-            let bucket = &mut buckets[hash([literal[0], literal[1], literal[2]])];
-            entries.push(Entry { literal, value, next: *bucket });
+            let mask = u64::MAX >> (8 * WORD_LEN.saturating_sub(literal.len()));
+            let (word, beside) = (word(literal), beside(value, literal));
+            let bucket = &mut buckets[hash(word)];
+            entries.push(Entry { literal, word, mask, beside, value, next: *bucket });
             *bucket = entries.len() as u8;
         }
         let tables = Tables::new(groups.map(|group| in_group(group).map(|(_, literal)| literal)));
-        Self { entries, buckets, tables }
+        Self { entries, buckets, tables, classes }
     }
 
-    /// The first literal from `from` on that is wanted where it stands. `candidates` are those of a search before in the same
-    /// text, if there was one.
+    /// The first literal from `from` on that is wanted where it stands: what is beside it allows it, and so do `may_be_wanted`,
+    /// which sees what is behind it and has to be short, and `is_wanted`. `candidates` are those of a search before in the
+    /// same text, if there was one.
     #[inline]
     pub fn find(
         &self,
         text: &[u8],
         from: usize,
         candidates: &mut Candidates,
+        may_be_wanted: impl Fn(T, &[u8]) -> bool,
         is_wanted: impl Fn(&Range<usize>, T) -> bool,
     ) -> Option<(Range<usize>, T)> {
+        let is_literal = |at: usize| self.allowed_at(text, at, &may_be_wanted).is_some();
         let confirm = |at: usize| {
-            let entry = self.at(text, at)?;
+            let entry = self.allowed_at(text, at, &may_be_wanted)?;
             let range = at..at + entry.literal.len();
             is_wanted(&range, entry.value).then_some((range, entry.value))
         };
@@ -137,9 +171,9 @@ impl<T: Copy + 'static> Literals<T> {
             if let Some(found) = candidates.by_ref().find_map(confirm) {
                 return Some(found);
             }
-            match self.tables.next_block(text, candidates.end, |at| self.at(text, at).is_some()) {
+            match self.tables.next_block(text, candidates.end, is_literal) {
                 Ok(block) => *candidates = block,
-                Err(unsearched) => match self.in_short_rest(text, unsearched) {
+                Err(unsearched) => match self.in_short_rest(text, unsearched, is_literal) {
                     Ok(block) => *candidates = block,
                     Err(unsearched) => {
                         *candidates = Candidates::nowhere(unsearched);
@@ -150,16 +184,20 @@ impl<T: Copy + 'static> Literals<T> {
         }
     }
 
+    /// The first literal from `from` on, whatever is beside it, at whatever speed.
+    pub fn find_any(&self, text: &[u8], from: usize) -> Option<(Range<usize>, T)> {
+        (from..text.len()).find_map(|at| self.at(text, at).map(|entry| (at..at + entry.literal.len(), entry.value)))
+    }
+
     /// The same as `next_block` for what is too short for it, which is put into a block with nothing behind it. Records are
     /// short: this is a good part of each.
     #[inline]
-    fn in_short_rest(&self, text: &[u8], from: usize) -> Result<Candidates, usize> {
+    fn in_short_rest(&self, text: &[u8], from: usize, is_literal: impl Fn(usize) -> bool) -> Result<Candidates, usize> {
         let rest = &text[from..];
         let mut block = [0; vector::BLOCK_LEN_MAX];
         let Some(place) = block.get_mut(..rest.len()).filter(|place| !place.is_empty()) else { return Err(from) };
         place.copy_from_slice(rest);
-        let is_literal = |at: usize| at < rest.len() && self.at(rest, at).is_some();
-        let found = self.tables.next_block(&block, 0, is_literal);
+        let found = self.tables.next_block(&block, 0, |at| at < rest.len() && is_literal(from + at));
         // Without vectors nothing was searched.
         let Candidates { start, end, bits, .. } =
             found.map_err(|searched| if searched > 0 { text.len() } else { from })?;
@@ -167,21 +205,40 @@ impl<T: Copy + 'static> Literals<T> {
     }
 
     /// The literal that stands at `at`.
-    #[inline]
+    #[inline(always)]
     fn at(&self, text: &[u8], at: usize) -> Option<&Entry<T>> {
         let rest = text.get(at..)?;
-        let mut index = self.buckets[hash(*rest.first_chunk()?)];
+        let word = word(rest);
+        let mut index = self.buckets[hash(word)];
         while index > 0 {
             let entry = &self.entries[usize::from(index - 1)];
-            // Too short for a call of a function that compares.
-            if rest.len() >= entry.literal.len()
-                && entry.literal.iter().zip(rest).all(|(expected, byte)| expected == byte)
+            // Few are longer than a word, and too short for a call of a function that compares.
+            if (word ^ entry.word) & entry.mask == 0
+                && rest.len() >= entry.literal.len()
+                && entry.literal.iter().zip(rest).skip(WORD_LEN).all(|(expected, byte)| expected == byte)
             {
                 return Some(entry);
             }
             index = entry.next;
         }
         None
+    }
+
+    /// The same if what is beside it and behind it allows it.
+    #[inline(always)]
+    fn allowed_at(&self, text: &[u8], at: usize, may_be_wanted: &impl Fn(T, &[u8]) -> bool) -> Option<&Entry<T>> {
+        let entry = self.at(text, at)?;
+        let behind = &text[at + entry.literal.len()..];
+        (self.is_beside(entry, text, at) && may_be_wanted(entry.value, behind)).then_some(entry)
+    }
+
+    /// Whether the bytes beside a literal at `at` are what has to stand there, as far as they are at hand.
+    #[inline(always)]
+    fn is_beside(&self, entry: &Entry<T>, text: &[u8], at: usize) -> bool {
+        let classes = |byte: &u8| self.classes[usize::from(*byte)];
+        let before = at.checked_sub(1).and_then(|at| text.get(at)).map_or(u8::MAX, |byte| classes(byte).before);
+        let behind = text.get(at + entry.literal.len()).map_or(u8::MAX, |byte| classes(byte).behind);
+        before & entry.beside.before != 0 && behind & entry.beside.behind != 0
     }
 }
 
@@ -198,6 +255,8 @@ mod tests {
         groups
     };
 
+    static ANYTHING: [Beside; 256] = [Beside { before: 1, behind: 1 }; 256];
+
     /// What a search without any thought of speed finds.
     fn naive(text: &[u8], from: usize) -> Option<(Range<usize>, u8)> {
         (from..text.len()).find_map(|at| {
@@ -210,7 +269,7 @@ mod tests {
     fn searches() -> Vec<Literals<u8>> {
         let mut searches = Vec::new();
         for kernel in vector::kernels() {
-            let mut one = Literals::new(LITERALS);
+            let mut one = Literals::new(LITERALS, &ANYTHING, |_, _| Beside { before: 1, behind: 1 });
             one.tables.kernel = kernel;
             searches.push(one);
         }
@@ -231,7 +290,7 @@ mod tests {
                         // One after the other, and back again.
                         for from in [0, at.min(1), at, at + 1, at + literal.len(), at / 2, text.len()] {
                             assert_eq!(
-                                search.find(&text, from, &mut candidates, |_, _| true),
+                                search.find(&text, from, &mut candidates, |_, _| true, |_, _| true),
                                 naive(&text, from),
                                 "{:?} {from} {:?}",
                                 text.escape_ascii().to_string(),
@@ -240,7 +299,7 @@ mod tests {
                         }
                         let not_first = |range: &Range<usize>, _| range.start > at;
                         assert_eq!(
-                            search.find(&text, 0, &mut Candidates::default(), not_first),
+                            search.find(&text, 0, &mut Candidates::default(), |_, _| true, not_first),
                             naive(&text, at + 1),
                             "only behind {at}"
                         );

@@ -4,6 +4,7 @@ mod active;
 mod carry;
 mod cookies;
 mod decide;
+mod object;
 mod spans;
 mod trace;
 mod value;
@@ -197,7 +198,7 @@ impl Scan {
     /// Decides all that can be decided.
     pub fn run(&mut self, shared: &Shared, window: Window<'_>, out: &mut Output) {
         self.memo.forget_indexes();
-        self.ahead.forget();
+        self.ahead.forget(out.trace.is_some());
         out.from = window.index(self.cursor);
         out.replaced = false;
         out.findings.clear();
@@ -237,6 +238,9 @@ impl Scan {
             if out.trace.is_some() && !known {
                 self.note_event(shared, window, at, &decision, out);
             }
+            if let Ok(Decision::Nothing) = decision {
+                return self.pass_over(window, at);
+            }
             return self.settle(shared, decision, window, out, at, at);
         }
         let Some((range, anchor)) = anchor else {
@@ -251,7 +255,17 @@ impl Scan {
         if out.trace.is_some() {
             self.note(shared, window, (range, anchor), &decision, out);
         }
+        if let Ok(Decision::Nothing) = decision {
+            return self.pass_over(window, start + 1);
+        }
         self.settle(shared, decision, window, out, start, start + 1)
+    }
+
+    /// Goes on at `next`: nothing begins before. Nearly every decision ends here.
+    #[inline]
+    fn pass_over(&mut self, window: Window<'_>, next: usize) -> bool {
+        self.search = self.search.max(window.position(next));
+        true
     }
 
     /// Goes on behind a decision at `at`, or waits there.
@@ -265,10 +279,7 @@ impl Scan {
         next: usize,
     ) -> bool {
         match decision {
-            Ok(Decision::Nothing) => {
-                self.search = self.search.max(window.position(next));
-                true
-            }
+            Ok(Decision::Nothing) => self.pass_over(window, next),
             Ok(decision) => {
                 if let Decision::Spans(spans) = &decision {
                     // One of them may begin here.
@@ -343,9 +354,13 @@ impl Scan {
         window: Window<'_>,
         from: usize,
     ) -> (Option<(Range<usize>, Anchor)>, Option<usize>) {
-        let fold = self.fold.map(|(position, _)| window.index(position.max(self.search)));
-        let cookie = self.next_cookie(window);
-        let event = [fold, cookie, self.next_pending(window)].into_iter().flatten().min();
+        let mut event = self.fold.map(|(position, _)| window.index(position.max(self.search)));
+        for other in [self.next_cookie(window), self.next_pending(window)] {
+            event = match (event, other) {
+                (Some(event), Some(other)) => Some(event.min(other)),
+                (event, other) => event.or(other),
+            };
+        }
         // Beyond the event nothing is looked for: it would be looked for again.
         let len = window.bytes.len();
         let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));
