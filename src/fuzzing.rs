@@ -22,8 +22,11 @@ static REDACTION: LazyLock<Redaction> =
 /// No decision needs more input than this.
 const PENDING_LEN_MAX: usize = 200 << 10;
 
-/// The output is the same however the input is cut, redacting it again changes nothing, and all bytes outside the
-/// findings are those of the input.
+/// Reasons are not looked for at speed.
+const EXPLAINED_LEN_MAX: usize = 16 << 10;
+
+/// The output is the same however the input is cut, redacting it again changes nothing, all bytes outside the findings are
+/// those of the input, and no anchor is passed over of which something comes.
 pub fn chunking(data: &[u8]) {
     let Some(input) = Input::parse(data) else { return };
     let text = &input.text;
@@ -39,6 +42,11 @@ pub fn chunking(data: &[u8]) {
     assert_eq!(findings, whole.findings, "filled in pieces");
 
     assert_same("redacted twice", &Redactor::new(&REDACTION).redact(&whole.clean).clean, &whole.clean);
+
+    // Who asks why is told of every anchor.
+    if text.len() < EXPLAINED_LEN_MAX {
+        assert_eq!(REDACTION.explain(text).findings, whole.findings, "explained");
+    }
 }
 
 /// JSON stays JSON line by line, however the lines are cut, and redacting them again changes nothing.

@@ -218,6 +218,7 @@ impl Ahead {
         &mut self,
         literals: &Literals<Anchor>,
         bytes: &[u8],
+        floor: usize,
         span: Range<usize>,
     ) -> Option<(Range<usize>, Anchor)> {
         let is_known = self.searched_from.is_some_and(|from| from <= span.start)
@@ -226,7 +227,7 @@ impl Ahead {
             let Self { candidates, all, .. } = self;
             self.found = match *all {
                 false => literals.find(bytes, span.start, candidates, may_be_wanted, |range, anchor| {
-                    is_wanted(anchor, bytes, range)
+                    is_wanted(anchor, bytes, floor, range)
                 }),
                 true => literals.find_any(bytes, span.start),
             };
@@ -262,11 +263,16 @@ impl Anchors {
         })
     }
 
-    /// The first anchor in `bytes[span]`.
+    /// The first anchor in `bytes[span]`. What is before `floor` may be anything.
     #[inline]
-    pub fn find(&self, bytes: &[u8], span: Range<usize>, ahead: &mut Ahead) -> Option<(Range<usize>, Anchor)> {
-        let mut span = span;
-        let mut found = ahead.find(&self.literals, bytes, span.clone());
+    pub fn find(
+        &self,
+        bytes: &[u8],
+        floor: usize,
+        mut span: Range<usize>,
+        ahead: &mut Ahead,
+    ) -> Option<(Range<usize>, Anchor)> {
+        let mut found = ahead.find(&self.literals, bytes, floor, span.clone());
         if let Some((range, Anchor::Paseto)) = &mut found
             && paseto::ends_with_version(&bytes[span.start..range.start])
         {
@@ -287,7 +293,7 @@ impl Anchors {
 
     /// Where the first anchor in `bytes` begins.
     pub fn first(&self, bytes: &[u8]) -> Option<usize> {
-        Some(self.find(bytes, 0..bytes.len(), &mut Ahead::default())?.0.start)
+        Some(self.find(bytes, 0, 0..bytes.len(), &mut Ahead::default())?.0.start)
     }
 
     /// The encoding that gives itself away at the first byte: base64 of an object among them.

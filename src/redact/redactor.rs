@@ -230,4 +230,23 @@ mod tests {
         redactor.push(line, &mut CleanBlock::new());
         assert_eq!(redactor.findings().len(), 1);
     }
+
+    #[test]
+    fn what_was_at_hand_before_the_start_does_not_count() {
+        let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), Options::default()).unwrap();
+        // Of the last part so much is left at the place before the text, when it is moved, that `token` seems to go on there.
+        let text = b"token `abcGciO12JIU1I1NiIsInR5cCIodHRwczovL2lz";
+        for cut in 0..=text.len() {
+            let mut redactor = Redactor::new(&redaction);
+            let mut clean = Vec::new();
+            for piece in [&text[..cut], &text[cut..]] {
+                redactor.space()[..piece.len()].copy_from_slice(piece);
+                clean.extend_from_slice(redactor.filled(piece.len()).as_bytes());
+                redactor.space();
+            }
+            clean.extend_from_slice(redactor.finish().as_bytes());
+            assert_eq!(clean, redactor.redact(text).clean, "cut at {cut}");
+            assert_eq!(redactor.counts().total(), 2, "cut at {cut}");
+        }
+    }
 }

@@ -86,9 +86,10 @@ pub(super) fn may_be_wanted(anchor: Anchor, behind: &[u8]) -> bool {
     !(anchor == Anchor::Authority { encoded: false } && userinfo::ends_soon(behind))
 }
 
-/// Whether a decision is called for at a literal.
-pub(super) fn is_wanted(anchor: Anchor, text: &[u8], literal: &Range<usize>) -> bool {
-    let (before, behind) = (&text[..literal.start], &text[literal.end..]);
+/// Whether a decision is called for at a literal. Decisions don't look before `floor`, and what is there may be anything.
+pub(super) fn is_wanted(anchor: Anchor, text: &[u8], floor: usize, literal: &Range<usize>) -> bool {
+    let floor = floor.min(literal.start);
+    let (before, behind) = (&text[floor..literal.start], &text[literal.end..]);
     match anchor {
         Anchor::Authority { encoded: false } => userinfo::may_begin(behind) != Some(false),
         Anchor::Jose => may_be_object(behind),
@@ -98,7 +99,7 @@ pub(super) fn is_wanted(anchor: Anchor, text: &[u8], literal: &Range<usize>) -> 
                 && may_name(before, behind.get(5..).unwrap_or_default())
         }
         Anchor::Name if text[literal.clone()] == *b"code" && !may_begin_code(before) => false,
-        Anchor::Name => may_name(before, behind) && may_be_named(&text[..literal.end], behind),
+        Anchor::Name => may_name(before, behind) && may_be_named(&text[floor..literal.end], behind),
         Anchor::Scheme => may_be_scheme(before, behind),
         // `-user-id`, `-u 1000` apart.
         Anchor::User if text[literal.clone()] == *b"-user" => behind.first().is_none_or(|&byte| !is_name_byte(byte)),

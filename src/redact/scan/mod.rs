@@ -341,10 +341,13 @@ impl Scan {
     }
 
     fn at<'a>(&self, window: Window<'a>, index: usize) -> Cursor<'a> {
-        let floor = (self.floor as i64 - window.base).max(0) as usize;
-        let mut cursor = Cursor::new(window.bytes, index, floor, window.end);
+        let mut cursor = Cursor::new(window.bytes, index, self.floor_in(window), window.end);
         cursor.is_decoded = self.is_decoded;
         cursor
+    }
+
+    fn floor_in(&self, window: Window<'_>) -> usize {
+        (self.floor as i64 - window.base).max(0) as usize
     }
 
     /// The next anchor, or the place of a line's, a cookie's or a known credential's beginning if that comes first.
@@ -364,7 +367,7 @@ impl Scan {
         // Beyond the event nothing is looked for: it would be looked for again.
         let len = window.bytes.len();
         let end = event.map_or(len, |event| len.min(event + names::NAME_LEN_MAX));
-        let anchor = shared.anchors.find(window.bytes, from..end, &mut self.ahead);
+        let anchor = shared.anchors.find(window.bytes, self.floor_in(window), from..end, &mut self.ahead);
         match (&anchor, event) {
             (Some((range, _)), Some(event)) if range.start < event => (anchor, None),
             (_, event) => (anchor, event),
