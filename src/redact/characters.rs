@@ -2,6 +2,7 @@
 //! wrapped by an encoder that breaks its lines.
 
 use super::cursor::{Cursor, More, Unit};
+use super::ranges::{self, Ranges};
 use super::word::{Shape, shape};
 
 /// Characters of base64 in either alphabet (RFC 4648 §4, §5).
@@ -19,35 +20,33 @@ pub(super) fn is_base64url(byte: u8) -> bool {
 /// How many characters of base64 `bytes` begins with.
 #[inline]
 pub(super) fn base64_len(bytes: &[u8]) -> usize {
-    run_len(bytes, |byte| is_in_base64url(byte) | (byte == b'+') | (byte == b'/'))
+    const CHARACTERS: Ranges<6> = [(b'a', b'z'), (b'A', b'Z'), (b'/', b'9'), (b'-', b'-'), (b'_', b'_'), (b'+', b'+')];
+    ranges::run_len(bytes, CHARACTERS)
 }
 
 /// How many characters of base64url `bytes` begins with.
 #[inline]
 pub(super) fn base64url_len(bytes: &[u8]) -> usize {
-    run_len(bytes, is_in_base64url)
+    const CHARACTERS: Ranges<5> = [(b'a', b'z'), (b'A', b'Z'), (b'0', b'9'), (b'-', b'-'), (b'_', b'_')];
+    ranges::run_len(bytes, CHARACTERS)
 }
 
-/// How many bytes of a kind `bytes` begins with. If the kind is arithmetic without a branch, compilers turn this into vector
-/// instructions: the runs of tokens are read more than once.
-#[inline]
-fn run_len(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    let mut len = whole_blocks::<32>(bytes, &belongs);
-    len += whole_blocks::<8>(&bytes[len..], &belongs);
-    let rest = &bytes[len..];
-    len + rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len())
-}
-
-#[inline]
-fn whole_blocks<const LEN: usize>(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    let (blocks, _) = bytes.as_chunks::<LEN>();
-    LEN * blocks.iter().take_while(|block| block.iter().fold(true, |all, &byte| all & belongs(byte))).count()
-}
-
-/// The same as [`is_base64url`], without a table.
-#[inline]
-fn is_in_base64url(byte: u8) -> bool {
-    ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10) | (byte == b'-') | (byte == b'_')
+/// Where a byte stands that is followed by one of a kind; at the last byte the one behind it is not known, which counts too.
+/// In blocks, which compilers turn into vector instructions: one byte alone is too frequent in tokens.
+pub(super) fn find_pair(bytes: &[u8], first: u8, second: impl Fn(u8) -> bool) -> Option<usize> {
+    const LEN: usize = 32;
+    let is_pair = |at: usize| bytes[at] == first && bytes.get(at + 1).is_none_or(|&byte| second(byte));
+    let mut at = 0;
+    while let (Some(block), Some(behind)) =
+        (bytes[at..].first_chunk::<LEN>(), bytes.get(at + 1..).and_then(|behind| behind.first_chunk::<LEN>()))
+    {
+        let pairs = block.iter().zip(behind).map(|(&byte, &next)| (byte == first) & second(next));
+        if pairs.fold(false, |any, pair| any | pair) {
+            break;
+        }
+        at += LEN;
+    }
+    (at..bytes.len()).find(|&at| is_pair(at))
 }
 
 const URL: u8 = 1;
@@ -160,6 +159,14 @@ impl<'a> Characters<'a> {
     /// The next character, stepped over; `None` where no character of a token can follow, and then nothing is stepped over
     /// that matters.
     pub fn next(&mut self) -> Result<Option<u8>, More> {
+        // Nearly all of them: none begins an encoding or a line break.
+        if let Some(&byte) = self.cursor.rest().first()
+            && (is_base64(byte) || matches!(byte, b'.' | b'~'))
+        {
+            self.cursor.at += 1;
+            self.column += 1;
+            return Ok(Some(byte));
+        }
         let mut cursor = self.cursor;
         for _ in 0..COLOURS_MAX {
             if self.goes_on != GoesOn::Yes || cursor.peek()? != Some(0x1b) || !cursor.skip_colour()? {
@@ -267,6 +274,21 @@ pub(super) fn quoted(at: &Cursor<'_>) -> Result<Option<Unit>, More> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pair_is_found_wherever_it_stands() {
+        for len in 0..100 {
+            let text = vec![b'e'; len];
+            let last = len.checked_sub(1);
+            assert_eq!(find_pair(&text, b'e', |byte| byte == b'y'), last, "only at the end of {len}");
+            for at in 0..len {
+                let mut text = text.clone();
+                text[at] = b'y';
+                let expected = if at > 0 { Some(at - 1) } else { last.filter(|&last| last > 0) };
+                assert_eq!(find_pair(&text, b'e', |byte| byte == b'y'), expected, "{at} of {len}");
+            }
+        }
+    }
 
     #[test]
     fn runs_end_where_the_tables_say() {

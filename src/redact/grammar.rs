@@ -1,6 +1,6 @@
 //! Which characters belong to a value, and where it ends.
 
-use super::characters::{base64url_len, is_base64, is_full_line, quoted, wrap_len};
+use super::characters::{base64url_len, find_pair, is_base64, is_full_line, quoted, wrap_len};
 use super::cursor::{Cursor, More, Unit};
 use super::marker::Template;
 use super::value::Trust;
@@ -167,8 +167,7 @@ impl Grammar {
         const LEN_MAX: usize = 1024;
         let bytes = &bytes[..bytes.len().min(LEN_MAX)];
         let run = &bytes[..base64url_len(bytes)];
-        let begins_marker = |&at: &usize| run.get(at + 1).is_none_or(|&byte| byte == template.second());
-        memchr::memchr_iter(template.first(), run).find(begins_marker).unwrap_or(run.len())
+        find_pair(run, template.first(), |byte| byte == template.second()).unwrap_or(run.len())
     }
 
     /// The end of a value that is no credential; if it is long, somewhere in it.

@@ -22,6 +22,7 @@ mod next_line;
 mod option;
 mod params;
 mod paseto;
+mod ranges;
 mod redaction;
 mod redactor;
 mod ruled;

@@ -4,6 +4,7 @@ use super::context::Span;
 use super::cursor::{Cursor, More};
 use super::finding::Kind;
 use super::fingerprint::MARKER_PREFIX;
+use super::ranges::{self, Ranges};
 use super::value::is_stand_in;
 use super::word::{Shape, shape};
 use std::ops::Range;
@@ -35,7 +36,7 @@ pub(super) fn may_begin(text: &[u8]) -> Option<bool> {
     let text = &text[..text.len().min(USERINFO_LEN_MAX)];
     let mut at = 0;
     loop {
-        at += authority_len(&text[at..])?;
+        at += ranges::position(&text[at..], AUTHORITY_ENDS)?;
         match text[at] {
             b'@' => return Some(true),
             // Of a character reference: `&#x2e;`.
@@ -48,45 +49,13 @@ pub(super) fn may_begin(text: &[u8]) -> Option<bool> {
 /// Whether the host ends among the next bytes without a user part before it. False says nothing.
 #[inline(always)]
 pub(super) fn ends_soon(text: &[u8]) -> bool {
-    let Some(text) = text.first_chunk::<SOON>() else { return false };
-    let len = authority_len_in(text);
-    len < SOON && !matches!(text[len], b'@' | b'#')
+    let Some(text) = text.first_chunk() else { return false };
+    let len = ranges::bits(text, AUTHORITY_ENDS).trailing_zeros() as usize;
+    text.get(len).is_some_and(|byte| !matches!(byte, b'@' | b'#'))
 }
 
-/// A vector of any processor, and longer than most hosts.
-const SOON: usize = 16;
-
-/// How many bytes come before the one that ends a URL's part before its path, or its user part.
-fn authority_len(text: &[u8]) -> Option<usize> {
-    let (chunks, rest) = text.as_chunks::<SOON>();
-    for (index, chunk) in chunks.iter().enumerate() {
-        let len = authority_len_in(chunk);
-        if len < SOON {
-            return Some(index * SOON + len);
-        }
-    }
-    let len = rest.iter().position(|&byte| ends_authority(byte))?;
-    Some(chunks.len() * SOON + len)
-}
-
-/// The same without a branch, which nothing could predict.
-#[inline(always)]
-fn authority_len_in(text: &[u8; SOON]) -> usize {
-    let ends = text.map(|byte| u8::from(ends_authority(byte)));
-    u128::from_le_bytes(ends).trailing_zeros() as usize / 8
-}
-
-#[inline(always)]
-fn ends_authority(byte: u8) -> bool {
-    (byte <= b' ')
-        | (byte == b'@')
-        | (byte == b'/')
-        | (byte == b'?')
-        | (byte == b'#')
-        | (byte == b'"')
-        | (byte == b'<')
-        | (byte == b'>')
-}
+/// What ends a URL's part before its path, or its user part: all up to a blank, `"#/<>?@`.
+const AUTHORITY_ENDS: Ranges<5> = [(0, b' '), (b'"', b'#'), (b'/', b'/'), (b'<', b'<'), (b'>', b'@')];
 
 struct Parts {
     user: Range<usize>,

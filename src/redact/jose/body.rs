@@ -1,7 +1,7 @@
 //! A token on its way through.
 
 use super::{Memo, head, head_in_line};
-use crate::redact::characters::{Characters, GoesOn, base64url_len, is_base64, is_base64url, is_full_line};
+use crate::redact::characters::{Characters, GoesOn, base64url_len, find_pair, is_base64, is_base64url, is_full_line};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::fingerprint::Digester;
@@ -360,7 +360,10 @@ impl Body {
         }
         let characters = &cursor.rest()[..run];
         let whole = run < cursor.rest().len() || cursor.rest_is_all();
-        for offset in memchr::memchr_iter(b'e', characters) {
+        let mut from = 0;
+        while let Some(found) = find_pair(&characters[from..], b'e', |byte| (byte == b'y') | (byte == b'w')) {
+            let offset = from + found;
+            from = offset + 1;
             // What begins a payload is the payload's own object.
             if self.part == 1 && self.part_len == 0 && offset == 0 {
                 continue;
