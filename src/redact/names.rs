@@ -188,9 +188,15 @@ fn ends_with_any<'a>(text: &[u8], mut names: impl Iterator<Item = &'a [u8]>, bou
         [name @ .., separator] if is_separator(*separator) => name,
         text => text,
     };
-    let last = text.last().map(u8::to_ascii_lowercase);
     // Of many names nearly all end otherwise.
-    names.any(|name| name.last().copied() == last && is_at_end(text, name, boundary))
+    let may_end = |name: &[u8]| match (name, text) {
+        ([.., second, first], [.., text_second, text_first]) => {
+            text_first.to_ascii_lowercase() == *first
+                && (text_second.to_ascii_lowercase() == *second || is_separator(*text_second))
+        }
+        _ => true,
+    };
+    names.any(|name| may_end(name) && is_at_end(text, name, boundary))
 }
 
 fn is_at_end(text: &[u8], name: &[u8], boundary: Boundary) -> bool {
@@ -269,6 +275,12 @@ pub(super) fn is_credential_cookie(name: &[u8]) -> bool {
     // Long values are cut into numbered cookies; Drupal puts a hash behind `SESS`.
     let last_letters = || letters(name).rev().skip_while(u8::is_ascii_digit);
     let (first, last) = (letters(name).next(), last_letters().next());
+    // Nearly all names end here.
+    if !matches!(last, Some(b'd' | b'e' | b'h' | b'l' | b'n' | b'r' | b's' | b't' | b'y'))
+        && !matches!(first, Some(b'a' | b's' | b'w'))
+    {
+        return false;
+    }
     let ends_with =
         |word: &&[u8]| last == word.last().copied() && word.iter().rev().copied().eq(last_letters().take(word.len()));
     let begins_with =

@@ -280,10 +280,14 @@ pub(super) fn run_start(at: &Cursor<'_>) -> usize {
 
 /// The bytes that groups of four characters stand for.
 pub(super) fn decode_characters(characters: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(characters.len() / 4 * 3 + 3);
-    for group in characters.chunks(4) {
+    let (groups, rest) = characters.as_chunks::<4>();
+    let mut bytes = vec![0; 3 * groups.len()];
+    for (group, bytes) in groups.iter().zip(bytes.as_chunks_mut::<3>().0) {
+        *bytes = decode_group(group);
+    }
+    if !rest.is_empty() {
         // A lone last character holds only six bits of a byte.
-        bytes.extend_from_slice(&decode_group(group)[..group.len() - 1]);
+        bytes.extend_from_slice(&decode_group(rest)[..rest.len() - 1]);
     }
     bytes
 }

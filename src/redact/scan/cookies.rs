@@ -7,6 +7,7 @@ use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::grammar::{Grammar, Quote};
 use crate::redact::names;
+use crate::redact::ranges::{self, Ranges};
 use crate::redact::redaction::Shared;
 use crate::redact::separator::quote;
 use crate::redact::value::Trust;
@@ -184,11 +185,22 @@ impl Member {
 /// How many characters of a cookie's name follow (`token`, RFC 9110 §5.6.2).
 fn name_len(at: &Cursor<'_>) -> Result<usize, More> {
     const NAME_LEN_MAX: usize = 128;
-    let mut len = 0;
-    while len < NAME_LEN_MAX
-        && at.peek_at(len)?.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"!#$%&*+-.^_|~".contains(&byte))
-    {
-        len += 1;
+    const CHARACTERS: Ranges<10> = [
+        (b'a', b'z'),
+        (b'A', b'Z'),
+        (b'0', b'9'),
+        (b'-', b'.'),
+        (b'^', b'_'),
+        (b'!', b'!'),
+        (b'#', b'&'),
+        (b'*', b'+'),
+        (b'|', b'|'),
+        (b'~', b'~'),
+    ];
+    let rest = at.rest();
+    let len = ranges::run_len(&rest[..rest.len().min(NAME_LEN_MAX)], CHARACTERS);
+    if len == rest.len() && !at.rest_is_all() && len < NAME_LEN_MAX {
+        return Err(More);
     }
     Ok(len)
 }
