@@ -133,8 +133,8 @@ fn every_file_says_what_it_is() {
 }
 
 #[test]
-fn unsafe_code_is_in_two_files() {
-    const FILES: [&str; 2] = ["src/agent/sys.rs", "src/redact/literals/vector.rs"];
+fn unsafe_code_is_in_three_files() {
+    const FILES: [&str; 3] = ["src/agent/sys.rs", "src/redact/literals/vector.rs", "src/redact/ranges.rs"];
     let elsewhere = sources().into_iter().filter(|source| !FILES.contains(&source.path.as_str()));
     let problems = elsewhere.filter(|source| names(&source.code(), "unsafe"));
     assert_none(&problems.map(|source| format!("{}: unsafe", source.path)).collect::<Vec<_>>());
