@@ -52,7 +52,7 @@ const fn base64(back: usize) -> Anchor {
 const ESCAPED: Anchor = Anchor::Encoded(Encoding::Escaped);
 const HEX: Anchor = Anchor::Encoded(Encoding::Hex);
 
-/// All literals, in groups of those that have letters in common at the same places: see [`literals`](super::literals).
+/// All literals, in groups of which few other texts of logs pass for one: see [`literals`](super::literals).
 /// Every literal is short, so that few spellings cover all cases, and rare in clean logs. None begins with another.
 #[rustfmt::skip] // a literal in each line would be a long list
 const GROUPS: [Group<Anchor>; literals::GROUPS] = [
@@ -60,77 +60,83 @@ const GROUPS: [Group<Anchor>; literals::GROUPS] = [
         // base64 of `{"` and a letter, a digit or symbol, a non-ASCII character; of `{` and a blank, LF, CR, tab.
         (Anchor::Jose, &[b"eyJ", b"eyI", b"eyK", b"eyL", b"eyA", b"ewo", b"ew0", b"ewk"]),
         (Anchor::Compressed, &[b"eJw", b"eJx", b"eJy", b"eJz"]),
-        // The version of a PASETO token and a dot, and the purpose's first bits.
-        (base64(3), &[b"2MS5", b"2Mi5", b"2My5", b"2NC5"]),
+    ],
+    &[
+        // The version of a PASETO token and a dot, and the purpose's first letter.
+        (base64(2), &[b"YxLm", b"YyLm", b"YzLm", b"Y0Lm", b"YxLn", b"YyLn", b"YzLn", b"Y0Ln"]),
+        // `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer`, `EARER`, `RIZA`
+        (base64(0), &[b"ZXdv", b"ZXcw", b"ZXdr", b"ZXlB", b"ZXlK", b"ZWFyZX", b"RUFSRV", b"UklaQ"]),
     ],
     &[
         (Anchor::Authorization, &[b"riz", b"riZ", b"rIz", b"rIZ", b"Riz", b"RiZ", b"RIz", b"RIZ"]),
-        // The version of a PASETO token, and the beginning of an encoded dot.
-        (ESCAPED, &[b"v1\\u", b"v2\\u", b"v3\\u", b"v4\\u"]),
-        // The same.
-        (ESCAPED, &[b"v1%2", b"v2%2", b"v3%2", b"v4%2"]),
-        // The same.
-        (ESCAPED, &[b"v1&#", b"v2&#", b"v3&#", b"v4&#", b"v1&per", b"v2&per", b"v3&per", b"v4&per"]),
+        // `eyA` and `eyJ`, `earer`
+        (base64(3), &[b"leU", b"lYXJlc"]),
     ],
     &[
         (Anchor::Name, &[b"oken", b"OKEN"]),
-        // The version of a PASETO token and a dot.
-        (HEX, &[b"76312e", b"76322e", b"76332e", b"76342e", b"76312E", b"76322E", b"76332E", b"76342E"]),
-    ],
-    &[
-        (Anchor::User, &[b"-user"]),
-        (Anchor::User, &[b"-u "]),
-        (Anchor::Authority { encoded: false }, &[b"://"]),
-        // As PHP writes slashes in JSON.
-        (Anchor::Authority { encoded: false }, &[b":\\/\\/"]),
-    ],
-    &[
-        (Anchor::Scheme, &[b"earer", b"EARER"]),
         (Anchor::Name, &[b"pi_key", b"pi_Key", b"PI_KEY"]),
-        (Anchor::Member, &[b"payload"]),
-        // `oken`
-        (base64(3), &[b"va2Vu"]),
-        (Anchor::Encoded(Encoding::Utf16), &[b"e\0y\0"]),
-        // `RIZA`
-        (base64(2), &[b"JJWkF"]),
-    ],
-    &[
-        (Anchor::Signature { len: 3 }, &[b"sig=", b"sig%3D"]),
         (Anchor::Cookie, &[b"ookie", b"OOKIE"]),
-        (Anchor::Value, &[b"lue\"", b"lue'", b"lue\\\""]),
         // `ZXlK`
         (base64(2), &[b"pYbE"]),
-        (Anchor::Member, &[b"iphertext"]),
-        // `riza`
-        (base64(2), &[b"JpemF"]),
-    ],
-    &[
-        (Anchor::Name, &[b"uthkey", b"uth_key", b"uthKey"]),
-        (Anchor::Paseto, &[b".public.", b".secret."]),
-        // Letters in escapes, as in percent encoding, and `e` in others and in character references.
-        (ESCAPED, &[b"\\u006", b"\\u004", b"\\u0076\\u003", b"\\x65", b"&#101;", b"&#x65;", b"&#X65;"]),
-    ],
-    &[
         (Anchor::Signature { len: 8 }, &[b"ignature"]),
-        (Anchor::Name, &[b"ssertion"]),
         // `X-Api-Key` as it is written in headers, variables and maps.
         (Anchor::Name, &[b"pi-key", b"pi-Key", b"PI-KEY", b"PIKEY", b"piKey", b"pikey"]),
     ],
     &[
+        (Anchor::Scheme, &[b"earer", b"EARER"]),
+        (Anchor::Member, &[b"payload"]),
+        (Anchor::Encoded(Encoding::Utf16), &[b"e\0y\0"]),
+        // The version of a PASETO token and a dot; `iza`
+        (base64(0), &[b"djEu", b"djIu", b"djMu", b"djQu", b"aXphd"]),
+        // `ZXlK`
+        (base64(3), &[b"aWGxL"]),
+    ],
+    &[
+        (Anchor::Authority { encoded: false }, &[b"://"]),
+        // As PHP writes slashes in JSON.
+        (Anchor::Authority { encoded: false }, &[b":\\/\\/"]),
         (Anchor::Name, &[b"jwt", b"Jwt"]),
+        // `ew0`, `ewo` and `ewk`
+        (base64(3), &[b"ldz", b"ld2"]),
+    ],
+    &[
+        (Anchor::Value, &[b"lue\"", b"lue'", b"lue\\\""]),
+        (Anchor::Member, &[b"iphertext"]),
         (Anchor::Tail { back: 3 }, &[b"iOi", b"iOj"]),
+        (Anchor::Tail { back: 0 }, &[b"Ijo"]),
+        (Anchor::Encoded(Encoding::Utf16), &[b"\0e\0"]),
+    ],
+    &[
+        // `oken`
+        (base64(2), &[b"9rZW"]),
+        // `eyJ` and `earer`
+        (HEX, &[b"65794", b"6561726", b"65776", b"657730"]),
+        (Anchor::Encoded(Encoding::SpacedHex), &[b"65 79", b"65:79"]),
+    ],
+    &[
+        (Anchor::User, &[b"-user"]),
+        (Anchor::User, &[b"-u "]),
+        // Letters in escapes, as in percent encoding, and `e` in others and in character references.
+        (ESCAPED, &[b"\\u006", b"\\u004", b"\\u0076\\u003", b"\\x65", b"&#101;", b"&#x65;", b"&#X65;"]),
+        (Anchor::CookieJar, &[b"E\t/"]),
+    ],
+    &[
+        (Anchor::Signature { len: 3 }, &[b"sig=", b"sig%3D"]),
+        (Anchor::Name, &[b"ssertion"]),
         // `riza`
         (base64(0), &[b"cml6Y"]),
         (Anchor::Name, &[b"code"]),
     ],
     &[
-        (Anchor::Name, &[b"SSERTION", b"JWT"]),
+        // The version of a PASETO token and a dot.
+        (HEX, &[b"76312e", b"76322e", b"76332e", b"76342e", b"76312E", b"76322E", b"76332E", b"76342E"]),
+        (Anchor::Name, &[b"nt_secret", b"ntSecret", b"NT_SECRET"]),
+    ],
+    &[
         // The version of a PASETO token in percent encoding.
         (ESCAPED, &[b"%76%3"]),
         (Anchor::Authority { encoded: true }, &[b"%2F%2F", b"%2f%2f"]),
-        // `EARER`, `RIZA`
-        (base64(3), &[b"FQVJFU", b"SSVpB"]),
-        // The same, twice.
+        // Letters in percent encoding, encoded twice.
         (ESCAPED, &[b"%256", b"%254"]),
         // Letters in percent encoding, which no honest encoder needs: what is encoded has one from `a` to `o`, or, in capitals, from `A` to `O`.
         (ESCAPED, &[
@@ -139,50 +145,44 @@ const GROUPS: [Group<Anchor>; literals::GROUPS] = [
             b"%46", b"%47", b"%48", b"%49", b"%4A", b"%4B", b"%4C", b"%4D", b"%4E", b"%4F", b"%4a", b"%4b", b"%4c",
             b"%4d", b"%4e", b"%4f",
         ]),
-    ],
-    &[
-        // The same behind two characters of a group, in part.
+        // `eyJ`, `eyA`, `ewk`, `EARER`
         (base64(2), &[b"V5S", b"V5Q", b"V3a", b"VBUkVS"]),
         // `WlhsS`
         (base64(0), &[b"V2xoc1"]),
+        // `ewo`, `ew0`, `earer`
+        (base64(2), &[b"V3b", b"V3M", b"VhcmVy"]),
+    ],
+    &[
+        // `oken`
+        (base64(3), &[b"va2Vu"]),
+        // `RIZA`
+        (base64(2), &[b"JJWkF"]),
+        // `riza`
+        (base64(2), &[b"JpemF"]),
+        (Anchor::Name, &[b"uthkey", b"uth_key", b"uthKey"]),
+    ],
+    &[
+        // The version of a PASETO token, and the beginning of an encoded dot.
+        (ESCAPED, &[b"v1\\u", b"v2\\u", b"v3\\u", b"v4\\u"]),
+        // The same, and percent encoding.
+        (ESCAPED, &[b"v1%2", b"v2%2", b"v3%2", b"v4%2"]),
+        // The same, and a character reference.
+        (ESCAPED, &[b"v1&#", b"v2&#", b"v3&#", b"v4&#", b"v1&per", b"v2&per", b"v3&per", b"v4&per"]),
+        (Anchor::Name, &[b"SSERTION", b"JWT"]),
+        // `EARER`, `RIZA`
+        (base64(3), &[b"FQVJFU", b"SSVpB"]),
+        (Anchor::Tail { back: 2 }, &[b"I6I", b"I6M"]),
+    ],
+    &[
+        // The version of a PASETO token and a dot, and the purpose's first bits.
+        (base64(3), &[b"2MS5", b"2Mi5", b"2My5", b"2NC5"]),
+        (Anchor::Paseto, &[b".public.", b".secret."]),
         (Anchor::User, &[b"\"-u\"", b"'-u'"]),
     ],
     &[
-        // The same.
-        (base64(2), &[b"V3b", b"V3M", b"VhcmVy"]),
-        (Anchor::Tail { back: 0 }, &[b"Ijo"]),
-        (Anchor::Tail { back: 2 }, &[b"I6I", b"I6M"]),
-        // The version of a PASETO token and a dot, and the purpose's first letter.
-        (base64(2), &[b"YxLm", b"YyLm", b"YzLm", b"Y0Lm", b"YxLn", b"YyLn", b"YzLn", b"Y0Ln"]),
-        (Anchor::CookieJar, &[b"E\t/"]),
-        // `ewo`, `ew0`, `ewk`, `eyA`, `eyJ`, `earer`, `EARER`, `RIZA`
-        (base64(0), &[b"ZXdv", b"ZXcw", b"ZXdr", b"ZXlB", b"ZXlK", b"ZWFyZX", b"RUFSRV", b"UklaQ"]),
-    ],
-    &[
-        // The same behind one character of a group.
-        (base64(3), &[b"leU", b"lYXJlc"]),
-        (Anchor::Encoded(Encoding::Utf16), &[b"\0e\0"]),
-        (Anchor::Name, &[b"nt_secret", b"ntSecret", b"NT_SECRET"]),
-    ],
-    &[
-        // The version of a PASETO token and a dot; `iza`
-        (base64(0), &[b"djEu", b"djIu", b"djMu", b"djQu", b"aXphd"]),
-        // `ZXlK`
-        (base64(3), &[b"aWGxL"]),
-        // `oken`
-        (base64(2), &[b"9rZW"]),
         (Anchor::Member, &[b"ncrypted_key"]),
-    ],
-    &[
         // `oken`, `[{"`, `ZXlK`, `ZXd`
         (base64(0), &[b"b2tlb", b"W3si", b"WlhsS", b"Wlhkd"]),
-        // The same.
-        (base64(3), &[b"ldz", b"ld2"]),
-    ],
-    &[
-        // `eyJ` and `earer`
-        (HEX, &[b"65794", b"6561726", b"65776", b"657730"]),
-        (Anchor::Encoded(Encoding::SpacedHex), &[b"65 79", b"65:79"]),
         (Anchor::Paseto, &[b".local."]),
     ],
 ];
