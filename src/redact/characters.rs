@@ -31,24 +31,6 @@ pub(super) fn base64url_len(bytes: &[u8]) -> usize {
     ranges::run_len(bytes, CHARACTERS)
 }
 
-/// Where a byte stands that is followed by one of a kind; at the last byte the one behind it is not known, which counts too.
-/// In blocks, which compilers turn into vector instructions: one byte alone is too frequent in tokens.
-pub(super) fn find_pair(bytes: &[u8], first: u8, second: impl Fn(u8) -> bool) -> Option<usize> {
-    const LEN: usize = 32;
-    let is_pair = |at: usize| bytes[at] == first && bytes.get(at + 1).is_none_or(|&byte| second(byte));
-    let mut at = 0;
-    while let (Some(block), Some(behind)) =
-        (bytes[at..].first_chunk::<LEN>(), bytes.get(at + 1..).and_then(|behind| behind.first_chunk::<LEN>()))
-    {
-        let pairs = block.iter().zip(behind).map(|(&byte, &next)| (byte == first) & second(next));
-        if pairs.fold(false, |any, pair| any | pair) {
-            break;
-        }
-        at += LEN;
-    }
-    (at..bytes.len()).find(|&at| is_pair(at))
-}
-
 const URL: u8 = 1;
 const STANDARD: u8 = 2;
 const CLASS: [u8; 256] = {
@@ -274,21 +256,6 @@ pub(super) fn quoted(at: &Cursor<'_>) -> Result<Option<Unit>, More> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pair_is_found_wherever_it_stands() {
-        for len in 0..100 {
-            let text = vec![b'e'; len];
-            let last = len.checked_sub(1);
-            assert_eq!(find_pair(&text, b'e', |byte| byte == b'y'), last, "only at the end of {len}");
-            for at in 0..len {
-                let mut text = text.clone();
-                text[at] = b'y';
-                let expected = if at > 0 { Some(at - 1) } else { last.filter(|&last| last > 0) };
-                assert_eq!(find_pair(&text, b'e', |byte| byte == b'y'), expected, "{at} of {len}");
-            }
-        }
-    }
 
     #[test]
     fn runs_end_where_the_tables_say() {

@@ -1,8 +1,9 @@
 //! Which characters belong to a value, and where it ends.
 
-use super::characters::{base64url_len, find_pair, is_base64, is_full_line, quoted, wrap_len};
+use super::characters::{base64url_len, is_base64, is_full_line, quoted, wrap_len};
 use super::cursor::{Cursor, More, Unit};
 use super::marker::Template;
+use super::ranges;
 use super::value::Trust;
 
 /// Which characters a value may have, and so where it ends.
@@ -167,7 +168,7 @@ impl Grammar {
         const LEN_MAX: usize = 1024;
         let bytes = &bytes[..bytes.len().min(LEN_MAX)];
         let run = &bytes[..base64url_len(bytes)];
-        find_pair(run, template.first(), |byte| byte == template.second()).unwrap_or(run.len())
+        ranges::pair_position(run, template.first(), [(template.second(), template.second())]).unwrap_or(run.len())
     }
 
     /// The end of a value that is no credential; if it is long, somewhere in it.

@@ -70,9 +70,41 @@ pub(super) fn run_len<const COUNT: usize>(bytes: &[u8], ranges: Ranges<COUNT>) -
     blocks.len() * LEN + rest.iter().position(|&byte| !is_in(byte, ranges)).unwrap_or(rest.len())
 }
 
+/// Where a byte stands that is followed by one in the ranges. At the last byte the one behind it is not known, which counts
+/// too.
+#[inline]
+pub(super) fn pair_position<const COUNT: usize>(bytes: &[u8], first: u8, second: Ranges<COUNT>) -> Option<usize> {
+    let mut at = 0;
+    while let Some(pairs) = bytes[at..].first_chunk::<{ LEN + 1 }>() {
+        let [block, behind] = [0, 1].map(|ahead| std::array::from_fn(|index| pairs[ahead + index]));
+        let found = bits(&block, [(first, first)]) & bits(&behind, second);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += LEN;
+    }
+    let is_pair = |at: &usize| bytes[*at] == first && bytes.get(at + 1).is_none_or(|&byte| is_in(byte, second));
+    (at..bytes.len()).find(is_pair)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pair_is_found_wherever_it_stands() {
+        for len in 0..100 {
+            let text = vec![b'e'; len];
+            let last = len.checked_sub(1);
+            assert_eq!(pair_position(&text, b'e', [(b'y', b'y')]), last, "only at the end of {len}");
+            for at in 0..len {
+                let mut text = text.clone();
+                text[at] = b'y';
+                let expected = if at > 0 { Some(at - 1) } else { last.filter(|&last| last > 0) };
+                assert_eq!(pair_position(&text, b'e', [(b'y', b'y')]), expected, "{at} of {len}");
+            }
+        }
+    }
 
     #[test]
     fn every_byte_is_told_at_every_place() {

@@ -1,11 +1,12 @@
 //! A token on its way through.
 
 use super::{Memo, head, head_in_line};
-use crate::redact::characters::{Characters, GoesOn, base64url_len, find_pair, is_base64, is_base64url, is_full_line};
+use crate::redact::characters::{Characters, GoesOn, base64url_len, is_base64, is_base64url, is_full_line};
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::fingerprint::Digester;
 use crate::redact::header::Header;
+use crate::redact::ranges;
 
 /// A token on its way through: its characters go into the digest and are kept nowhere.
 #[derive(Clone)]
@@ -361,7 +362,7 @@ impl Body {
         let characters = &cursor.rest()[..run];
         let whole = run < cursor.rest().len() || cursor.rest_is_all();
         let mut from = 0;
-        while let Some(found) = find_pair(&characters[from..], b'e', |byte| (byte == b'y') | (byte == b'w')) {
+        while let Some(found) = ranges::pair_position(&characters[from..], b'e', [(b'w', b'w'), (b'y', b'y')]) {
             let offset = from + found;
             from = offset + 1;
             // What begins a payload is the payload's own object.
