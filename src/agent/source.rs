@@ -79,7 +79,7 @@ impl Stream {
 
     /// Redacts input, frees it, and sends what may leave at once. Nothing else is read while a sink is full.
     pub async fn push(&mut self, input: Vec<u8>) -> Result<(), StreamEnd> {
-        let mut block = CleanBlock::new();
+        let mut block = CleanBlock::with_capacity(input.len());
         let decoded = self.records.push(&input, &mut block);
         self.bytes += input.len() as u64;
         drop(input);

@@ -36,6 +36,11 @@ impl CleanBlock {
         Self::default()
     }
 
+    /// An empty block with room for so many bytes.
+    pub fn with_capacity(len: usize) -> Self {
+        Self { bytes: Vec::with_capacity(len), ..Self::default() }
+    }
+
     /// The clean bytes of all records, in order.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -317,7 +317,7 @@ impl Follower {
         }
         report.bytes += new.len() as u64;
         report.hole_bytes += hole as u64;
-        let mut block = CleanBlock::new();
+        let mut block = CleanBlock::with_capacity(new.len());
         if hole > 0 {
             self.note(bytes, overlap, hole);
             self.stream_start = self.read_to;

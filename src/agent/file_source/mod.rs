@@ -220,9 +220,11 @@ impl Task {
                 }
                 was_idle &= !self.turn(index).await?;
             }
+            let held_up = self.held_up();
             self.keep_house();
             self.forget_done();
-            if was_idle {
+            // One that its sinks have let go meanwhile may give something at once.
+            if was_idle && self.held_up() >= held_up {
                 self.wait().await;
             }
             match self.stop() {
@@ -278,6 +280,11 @@ impl Task {
                 () = tokio::time::sleep(self.shared.poll_interval) => self.keep_house(),
             }
         }
+    }
+
+    /// How many files wait for their sinks.
+    fn held_up(&self) -> usize {
+        self.files.iter().filter(|file| file.is_held_up()).count()
     }
 
     /// Waits until something may have come: time has passed, a sink has acknowledged, or a stop.

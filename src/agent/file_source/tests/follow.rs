@@ -134,3 +134,30 @@ async fn a_sink_that_does_not_acknowledge_holds_the_source_up() {
     assert!(again.output() == content);
     again.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_its_sink_lets_go_is_read_on_at_once() {
+    let mut bench = Bench::new(&["*.log"]);
+    // Nothing but acknowledgements is to wake it.
+    bench.file.poll_interval = 10 * DEADLINE;
+    let content = lines(0..2_000_000);
+    bench.append("a.log", &content);
+    let (outlet, mut deliveries) = sink();
+    let (stop, stopped) = watch::channel(Stop::Running);
+    let task = tokio::spawn(async move {
+        run(&bench.config, &bench.file, &bench.data_dir, &redaction(), outlet, stopped).await.unwrap()
+    });
+    let mut len = 0;
+    let mut waiting = Vec::new();
+    while len < content.len() {
+        let delivery = tokio::time::timeout(DEADLINE, deliveries.recv()).await.expect("it goes on").unwrap();
+        len += delivery.block.len();
+        waiting.push(delivery);
+        // As many as may be on their way.
+        if waiting.len() == 64 || len == content.len() {
+            waiting.drain(..).for_each(Delivery::acknowledge);
+        }
+    }
+    stop.send(Stop::Draining).unwrap();
+    assert_eq!(task.await.unwrap().unacknowledged_blocks, 0);
+}
