@@ -2,6 +2,7 @@
 
 use super::characters::{is_base64, is_base64url};
 use super::cursor::{Cursor, More};
+use super::fingerprint::MARKER_PREFIX;
 use super::header::{Text, read_object};
 use super::jose::Memo;
 
@@ -70,6 +71,10 @@ fn timed_signature_len(at: &Cursor<'_>) -> Result<Option<usize>, More> {
     let time_len = run_len(&time, 9)?;
     let signature = time.advanced(time_len + separator.len);
     if !(5..=8).contains(&time_len) || time.advanced(time_len).unit()? != Some(separator) {
+        return Ok(None);
+    }
+    // A marker is written in the same alphabet: what was there was found otherwise.
+    if signature.starts_with(MARKER_PREFIX)? {
         return Ok(None);
     }
     let len = run_len(&signature, SIGNATURE_LEN_MAX + 1)?;
