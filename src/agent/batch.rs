@@ -6,7 +6,7 @@ use crate::codec::{Encoder, Framing};
 use crate::redact::CleanBlock;
 
 /// Blocks are gathered up to this size for one write; one block may be larger.
-pub(super) const BATCH_BYTES: usize = 64 << 10;
+pub(super) const BATCH_BYTES: usize = 256 << 10;
 
 /// Appends the wire form of a block. A block holds whole records, so that each can begin a stream.
 pub(super) fn encode(framing: Framing, block: &CleanBlock, wire: &mut Vec<u8>) {
