@@ -2,6 +2,7 @@
 
 use super::batch::BATCH_BYTES;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind};
+use super::file_source::READ_BYTES as FILE_READ_BYTES;
 use super::source::READ_BYTES;
 use crate::codec::Codec;
 use crate::redact::RULE_BYTES_MAX;
@@ -35,7 +36,7 @@ impl Limits {
     /// Adds up what a configuration allows.
     pub fn of(config: &Config) -> Self {
         // A block is what one read releases: its input, and a record that it completes.
-        let block_max = |source: &Source| READ_BYTES.saturating_add(source.max_record_bytes);
+        let block_max = |source: &Source| read_bytes(source).saturating_add(source.max_record_bytes);
         let sources = config.sources.iter().map(|source| {
             let streams = match &source.kind {
                 SourceKind::Stdin => 1,
@@ -43,7 +44,7 @@ impl Limits {
                 SourceKind::File(file) => file.max_open_files,
             };
             // What was read, the record that waits to be complete, and the block that waits for room.
-            let stream_bytes = [READ_BYTES, REDACTOR_BYTES, source.max_record_bytes, block_max(source)]
+            let stream_bytes = [read_bytes(source), REDACTOR_BYTES, source.max_record_bytes, block_max(source)]
                 .into_iter()
                 .chain(parts_bytes(source))
                 .fold(0, usize::saturating_add);
@@ -78,6 +79,14 @@ impl Limits {
             );
         }
         tracing::info!(bytes = self.total_bytes(), "memory limit of all parts");
+    }
+}
+
+/// The most that one read takes.
+fn read_bytes(source: &Source) -> usize {
+    match source.kind {
+        SourceKind::File(_) => FILE_READ_BYTES,
+        SourceKind::Stdin | SourceKind::Tcp(_) => READ_BYTES,
     }
 }
 

@@ -13,12 +13,12 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How much is read at a time; it makes at most one block.
-const READ_LEN: usize = 64 << 10;
+/// How much is read at a time; it makes at most one block. Each block wakes threads, which costs more than to redact 64 KiB.
+pub(in crate::agent) const READ_BYTES: usize = 256 << 10;
 /// A turn reads the bytes before the offset once more, to see that they are still there.
-pub(super) const BUFFER_LEN: usize = TAIL_LEN_MAX + READ_LEN;
+pub(super) const BUFFER_LEN: usize = TAIL_LEN_MAX + READ_BYTES;
 /// A file with this many blocks on their way waits for its sinks.
-const UNACKNOWLEDGED_MAX: usize = 64;
+const UNACKNOWLEDGED_MAX: usize = 16;
 /// First bytes of gzip, zstd and xz files: rotated logs, which hold no lines.
 const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"];
 
@@ -280,7 +280,7 @@ impl Follower {
         let Some(file) = &self.file else { return Ok(Step::Idle) };
         let overlap = self.landmarks.tail.len();
         let start = self.read_to - overlap as u64;
-        let len = read_past(file, &mut buffer[..overlap + READ_LEN], start, overlap)?;
+        let len = read_past(file, &mut buffer[..overlap + READ_BYTES], start, overlap)?;
         if len < overlap || buffer[..overlap] != self.landmarks.tail[..] {
             report.truncated += 1;
             tracing::info!(source = shared.source, path = %self.path.display(), "file was truncated and is read from its beginning");

@@ -18,6 +18,7 @@ use super::stop::Stop;
 use crate::codec::{Decoding, StreamStats};
 use crate::redact::{CleanBlock, Counts, Redaction};
 use discovery::Discovery;
+pub(super) use follower::READ_BYTES;
 use follower::{BUFFER_LEN, Follower, Shared, Step};
 use std::io;
 use std::path::PathBuf;

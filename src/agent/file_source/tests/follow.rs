@@ -154,7 +154,7 @@ async fn a_file_that_its_sink_lets_go_is_read_on_at_once() {
         len += delivery.block.len();
         waiting.push(delivery);
         // As many as may be on their way.
-        if waiting.len() == 64 || len == content.len() {
+        if waiting.len() == 16 || len == content.len() {
             waiting.drain(..).for_each(Delivery::acknowledge);
         }
     }

@@ -48,8 +48,8 @@ async fn a_crash_costs_duplicates_only() {
     let mut written = 0;
     let mut acknowledged = 0;
     for round in 0..12 {
-        bench.append("a.log", lines(written..written + 30_000));
-        written += 30_000;
+        bench.append("a.log", lines(written..written + 60_000));
+        written += 60_000;
         // The sink gets everything, acknowledges a few blocks and then none: as if it was killed before its sync.
         let running = bench.start_with(move |number| number < round % 4);
         running.wait_until(|output| output.len() > 200_000).await;
@@ -67,7 +67,7 @@ async fn a_crash_costs_duplicates_only() {
     let first_line = rest.split(|&byte| byte == b'\n').next().unwrap();
     let first: usize = std::str::from_utf8(first_line).unwrap().strip_prefix("line ").unwrap().parse().unwrap();
     assert!(rest == lines(first..written));
-    assert!(lines(0..first).len() <= acknowledged * (64 << 10));
+    assert!(lines(0..first).len() <= acknowledged * READ_BYTES);
     assert!(first > 0);
 }
 
