@@ -9,6 +9,7 @@ use super::characters::is_base64;
 use super::context;
 use super::literals::Beside;
 use super::names::{self, Class, NAME_LEN_MAX, is_name_byte};
+use super::ranges::{self, Ranges};
 use super::userinfo;
 use std::ops::Range;
 
@@ -101,6 +102,7 @@ pub(super) fn is_wanted(anchor: Anchor, text: &[u8], floor: usize, literal: &Ran
         Anchor::Name if text[literal.clone()] == *b"code" && !may_begin_code(before) => false,
         Anchor::Name => may_name(before, behind) && may_be_named(&text[floor..literal.end], behind),
         Anchor::Scheme => may_be_scheme(before, behind),
+        Anchor::Cookie => may_hold_session(behind),
         // `-user-id`, `-u 1000` apart.
         Anchor::User if text[literal.clone()] == *b"-user" => behind.first().is_none_or(|&byte| !is_name_byte(byte)),
         Anchor::Value => before.ends_with(b"va"),
@@ -177,6 +179,31 @@ fn may_be_scheme(before: &[u8], behind: &[u8]) -> bool {
         || is_field && context::is_token_type(&before[before.len().saturating_sub(48)..], 1);
     !rejected || may_be_tag_or_option(before)
 }
+
+/// Whether the cookie header that goes on with `behind` may hold a session: not `Set-Cookie: theme=dark; Path=/`. That is told
+/// of headers that stand in a line as they are.
+fn may_hold_session(behind: &[u8]) -> bool {
+    const LINE_LEN_MAX: usize = 1024;
+    let line = behind.strip_prefix(b"s").unwrap_or(behind);
+    let line = &line[..line.len().min(LINE_LEN_MAX)];
+    let Some(end) = memchr::memchr(b'\n', line) else { return true };
+    let line = line[..end].strip_suffix(b"\r").unwrap_or(&line[..end]);
+    let [b':', b' ', cookies @ ..] = line else { return true };
+    // What is quoted, encoded or in a list, and what goes on in the next line.
+    let is_plain = ranges::position(cookies, NOT_PLAIN).is_none();
+    if !is_plain || matches!(cookies.last(), None | Some(b' ' | b';' | b',')) {
+        return true;
+    }
+    memchr::memchr2_iter(b'=', b':', cookies).any(|end| {
+        let name = &cookies[..end];
+        let start = name.iter().rposition(|&byte| matches!(byte, b' ' | b';' | b',' | b'=')).map_or(0, |at| at + 1);
+        names::is_credential_cookie(&name[start..])
+    })
+}
+
+/// Control characters, quotes, brackets, and what begins an encoding.
+const NOT_PLAIN: Ranges<7> =
+    [(0, 0x1f), (b'"', b'"'), (b'%', b'('), (b'<', b'<'), (b'[', b'\\'), (b'`', b'`'), (b'{', b'|')];
 
 /// Whether the name whose last letters come next may be an element with attributes or a command's option, which need no
 /// sign behind them.
