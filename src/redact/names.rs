@@ -83,6 +83,10 @@ pub(super) fn before<'a>(end: &Cursor<'a>) -> &'a [u8] {
 
 /// The class of a name that `text` ends with.
 pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
+    // What the user says of a name counts more than what it is elsewhere: `next_token`.
+    if ends_with_any(text, extra.iter().map(Vec::as_slice), Boundary::Word) {
+        return Some(Class::Credential);
+    }
     if let Some(before) = strip_word(text, b"token") {
         if ends_with_any(before, TOKENS.iter().copied(), Boundary::Word) {
             return Some(Class::Credential);
@@ -97,7 +101,7 @@ pub(super) fn classify_text(text: &[u8], extra: &[Vec<u8>]) -> Option<Class> {
     if ends_with_word(text, b"authorization", Boundary::Any) {
         return Some(Class::Authorization);
     }
-    if ends_with_any(text, CREDENTIALS.iter().copied().chain(extra.iter().map(Vec::as_slice)), Boundary::Word) {
+    if ends_with_any(text, CREDENTIALS.iter().copied(), Boundary::Word) {
         return Some(Class::Credential);
     }
     // Alone it is a word of test runners too.

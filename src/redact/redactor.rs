@@ -249,4 +249,18 @@ mod tests {
             assert_eq!(redactor.counts().total(), 2, "cut at {cut}");
         }
     }
+
+    #[test]
+    fn names_that_the_user_adds_win() {
+        let extra_fields = ["next_token", "csrf_token", "status_code", "my_cookie"].map(String::from).to_vec();
+        let options = Options { extra_fields, ..Options::default() };
+        let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), options).unwrap();
+        for name in ["next_token", "nextToken", "NEXT-TOKEN", "csrf_token", "status_code", "my_cookie"] {
+            for text in [format!("{name}=tR7xK2mQ9vLp4ZsW"), format!("a {{\"{name}\": \"tR7xK2mQ9vLp4ZsW\"}} b")] {
+                let redacted = Redactor::new(&redaction).redact(text.as_bytes());
+                assert_eq!(redacted.findings.len(), 1, "{text}");
+                assert!(memchr::memmem::find(&redacted.clean, b"tR7xK2mQ").is_none(), "{text}");
+            }
+        }
+    }
 }
