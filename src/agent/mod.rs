@@ -14,6 +14,7 @@ mod backoff;
 mod batch;
 mod checkpoint;
 pub mod config;
+mod connections;
 mod control;
 mod counters;
 mod data_dir;

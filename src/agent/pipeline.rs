@@ -2,6 +2,7 @@
 
 use super::append_file::AppendFile;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, WhenFull};
+use super::connections;
 use super::control::Control;
 use super::counters::SinkCounters;
 use super::data_dir::DataDir;
@@ -20,13 +21,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
-
-/// The kernel shortens it to `net.core.somaxconn`.
-const LISTEN_QUEUE: u32 = 4096;
 
 /// When the time is over, sources may still note how far their sinks have come.
 const LAST_NOTES: Duration = Duration::from_millis(300);
@@ -94,7 +92,7 @@ impl Agent {
             listeners.push(match &source.kind {
                 SourceKind::Tcp(tcp) => {
                     let failed = |error| Failure::source(&source.name, tcp.address, error);
-                    Some(listen(tcp.address).map_err(failed)?)
+                    Some(tcp_source::listen(tcp.address).map_err(failed)?)
                 }
                 SourceKind::Stdin | SourceKind::File(_) => None,
             });
@@ -202,9 +200,8 @@ impl Running {
             (SourceKind::Tcp(tcp), Some(listener)) => {
                 let address = listener.local_addr().unwrap_or(tcp.address);
                 tracing::info!(source = name, kind = "tcp", %address, tcp.max_connections, "source started");
-                self.sources.spawn(async move {
-                    (name, tcp_source::run(source, tcp, listener, redaction, outlet, stop, grace).await)
-                });
+                let shared = connections::Shared { source, redaction, outlet, stop, grace };
+                self.sources.spawn(async move { (name, tcp_source::run(shared, tcp, listener).await) });
             }
             (SourceKind::File(file), _) => {
                 let Some(data_dir) = data_dir else { unreachable!("bind opens the data directory") };
@@ -277,6 +274,7 @@ impl Running {
                     bytes = report.bytes,
                     streams = report.streams,
                     broken_streams = report.broken_streams,
+                    failed_handshakes = report.failed_handshakes,
                     split_records = report.stats.split_records,
                     not_json = report.stats.not_json,
                     foreign_records = report.stats.foreign_records,
@@ -365,15 +363,6 @@ fn open_data_dir(config: &Config) -> Result<Option<Arc<DataDir>>, Failure> {
     let missing = || failed(io::Error::new(io::ErrorKind::InvalidInput, "file sources need a data_dir"));
     let path = config.data_dir.as_ref().ok_or_else(missing)?;
     DataDir::open(path).map(|data_dir| Some(Arc::new(data_dir))).map_err(|error| failed(io::Error::other(error)))
-}
-
-/// Binds with a listen queue that is long enough for connections over `max_connections` to wait in.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Connections of an earlier run that linger in TIME-WAIT are no reason not to start.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(LISTEN_QUEUE)
 }
 
 /// Whether pieces of records may leave: only a single stream to a single stream, framed alike, where neither another

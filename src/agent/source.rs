@@ -24,6 +24,8 @@ pub(super) struct SourceReport {
     pub streams: u64,
     /// Streams that ended with a framing error.
     pub broken_streams: u64,
+    /// Connections that came to no stream.
+    pub failed_handshakes: u64,
     pub findings: Counts,
     pub stats: StreamStats,
 }
@@ -33,6 +35,7 @@ impl SourceReport {
         self.bytes += other.bytes;
         self.streams += other.streams;
         self.broken_streams += other.broken_streams;
+        self.failed_handshakes += other.failed_handshakes;
         self.findings.add(&other.findings);
         self.stats.split_records += other.stats.split_records;
         self.stats.not_json += other.stats.not_json;
@@ -118,6 +121,7 @@ impl Stream {
             broken_streams: u64::from(self.broken),
             findings: self.records.counts().clone(),
             stats: self.records.stats(),
+            ..Default::default()
         }
     }
 }

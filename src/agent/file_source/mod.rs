@@ -93,6 +93,7 @@ impl SourceReport {
             broken_streams: self.broken_streams,
             findings: self.findings,
             stats: self.stats,
+            ..Default::default()
         }
     }
 }
