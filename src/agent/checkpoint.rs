@@ -3,7 +3,7 @@
 //! A checkpoint that is lost or damaged costs duplicates, never records: the older generation is behind, and without
 //! any the files are read from their beginning.
 
-use super::data_dir::{DataDir, replace_file};
+use super::data_dir::DataDir;
 use super::identity::{Digest, FileId, Position};
 use crate::redact::Carry;
 use std::ffi::OsString;
@@ -32,8 +32,10 @@ pub(super) struct Entry {
 /// The checkpoint of one source.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
+    data_dir: DataDir,
+    name: String,
+    older_name: String,
     path: PathBuf,
-    older_path: PathBuf,
     /// A damaged newest generation must not push out a good older one.
     newest_is_good: bool,
 }
@@ -49,18 +51,19 @@ pub(super) struct Loaded {
 impl Checkpoint {
     /// Finds the newest generation that can be read.
     pub fn load(data_dir: &DataDir, source: &str) -> (Self, Loaded) {
-        let path = data_dir.path().join(format!("{}.checkpoint", file_stem(source)));
-        let older_path = path.with_added_extension("1");
-        let newest = read(&path);
+        let name = format!("{}.checkpoint", file_stem(source));
+        let older_name = format!("{name}.1");
+        let newest = read(data_dir, &name);
         let newest_is_good = matches!(newest, Ok(Some(_)));
-        let older = if newest_is_good { Ok(None) } else { read(&older_path) };
+        let older = if newest_is_good { Ok(None) } else { read(data_dir, &older_name) };
         let mut loaded = Loaded { entries: Vec::new(), is_first_start: true };
         let mut found = None;
-        for (path, generation) in [(&path, newest), (&older_path, older)] {
+        for (name, generation) in [(&name, newest), (&older_name, older)] {
             match generation {
                 Ok(entries) => found = found.or(entries),
                 Err(problem) => {
                     loaded.is_first_start = false;
+                    let path = data_dir.path().join(name);
                     tracing::warn!(source, path = %path.display(), %problem, "checkpoint can't be used");
                 }
             }
@@ -70,18 +73,14 @@ impl Checkpoint {
             None if loaded.is_first_start => {}
             None => tracing::warn!(source, "no usable checkpoint: files are read from their beginning"),
         }
-        (Self { path, older_path, newest_is_good }, loaded)
+        let path = data_dir.path().join(&name);
+        (Self { data_dir: data_dir.clone(), name, older_name, path, newest_is_good }, loaded)
     }
 
     /// Makes `entries` the newest generation; durable when it returns.
     pub fn store<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) -> io::Result<()> {
         let contents = encode(entries);
-        replace_file(&self.path, &contents, || {
-            if !self.newest_is_good {
-                return Ok(());
-            }
-            std::fs::rename(&self.path, &self.older_path)
-        })?;
+        self.data_dir.replace(&self.name, &contents, self.newest_is_good.then_some(&self.older_name))?;
         self.newest_is_good = true;
         Ok(())
     }
@@ -93,7 +92,7 @@ impl Checkpoint {
 }
 
 /// A source's name as a file name; no two names share one.
-fn file_stem(source: &str) -> String {
+pub(super) fn file_stem(source: &str) -> String {
     let mut stem = String::new();
     for byte in source.bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
@@ -123,10 +122,9 @@ impl std::fmt::Display for Problem {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<Entry>>, Problem> {
-    match std::fs::read(path) {
-        Ok(bytes) => decode(&bytes).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+fn read(data_dir: &DataDir, name: &str) -> Result<Option<Vec<Entry>>, Problem> {
+    match data_dir.read(name) {
+        Ok(bytes) => bytes.map(|bytes| decode(&bytes)).transpose(),
         Err(error) => Err(Problem::Io(error)),
     }
 }
@@ -220,6 +218,10 @@ mod tests {
         }
     }
 
+    fn older_path(checkpoint: &Checkpoint) -> PathBuf {
+        checkpoint.path.with_added_extension("1")
+    }
+
     fn load(data_dir: &DataDir) -> Loaded {
         Checkpoint::load(data_dir, "app").1
     }
@@ -262,7 +264,7 @@ mod tests {
         assert_eq!(load(&data_dir).entries, [entry(1)]);
 
         std::fs::write(&checkpoint.path, b"").unwrap();
-        std::fs::write(&checkpoint.older_path, b"").unwrap();
+        std::fs::write(older_path(&checkpoint), b"").unwrap();
         let loaded = load(&data_dir);
         assert!(loaded.entries.is_empty() && !loaded.is_first_start);
     }
