@@ -10,6 +10,7 @@
 //! it is durable there. All queues are bounded in bytes, and a source reads no further while one is full.
 
 mod append_file;
+mod attempts;
 mod backoff;
 mod batch;
 mod checkpoint;

@@ -1,9 +1,12 @@
 //! Framing (stream ↔ records) and format (record ↔ text to scan).
 
 mod encoder;
+#[cfg(test)]
+pub(crate) mod fault;
 mod framer;
 mod framing;
 mod json;
+mod record_ends;
 mod release;
 mod runtime;
 mod stream;
@@ -12,5 +15,6 @@ mod tests;
 
 pub use encoder::Encoder;
 pub use framing::{Framing, FramingError};
+pub(crate) use record_ends::RecordEnds;
 pub(crate) use runtime::{RUNTIME_LINE_BYTES, last_whole_record};
 pub use stream::{Codec, Decoding, RecordStream, StreamStats};

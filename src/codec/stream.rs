@@ -69,6 +69,8 @@ pub struct RecordStream {
     record_redacted: u64,
     /// How much the text engine has taken.
     redacted: u64,
+    #[cfg(test)]
+    fault: super::fault::Fault,
 }
 
 /// The record that is being gathered under codec `json`, which takes records as a whole.
@@ -118,6 +120,8 @@ impl RecordStream {
             record_start: 0,
             record_redacted: 0,
             redacted: 0,
+            #[cfg(test)]
+            fault: super::fault::Fault::default(),
         }
     }
 
@@ -143,6 +147,8 @@ impl RecordStream {
         // The parts of a text may have waited for each other.
         self.findings.sort_by_key(|finding| finding.offset);
         self.count();
+        #[cfg(test)]
+        self.fault.take(input);
         result.inspect_err(|&error| self.broken = Some(error))
     }
 
@@ -167,6 +173,8 @@ impl RecordStream {
         }
         self.consumed = self.position;
         self.count();
+        #[cfg(test)]
+        self.fault.end();
         self.framer.finish()
     }
 

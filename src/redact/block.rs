@@ -1,5 +1,7 @@
 //! Clean bytes: the only thing that a sink can be handed, and only this module's parents can make them.
 
+use super::Redaction;
+
 /// A borrowed stretch of output that the engine has released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clean<'a>(&'a [u8]);
@@ -146,6 +148,14 @@ impl CleanBlock {
             }
             rest = after;
         }
+    }
+
+    /// Appends the marker that stands for a whole record, of which nothing is told; quoted it is JSON.
+    pub(crate) fn push_record_marker(&mut self, redaction: &Redaction, quoted: bool) {
+        let quote: &[u8] = if quoted { b"\"" } else { b"" };
+        self.bytes.extend_from_slice(quote);
+        redaction.write_record_marker(&mut self.bytes);
+        self.bytes.extend_from_slice(quote);
     }
 
     pub(super) fn push(&mut self, clean: Clean<'_>) {

@@ -52,6 +52,9 @@ pub(super) const KIND_LEN_MAX: usize = 64;
 static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
 impl RuleKind {
+    /// A whole record that the engine could not take.
+    pub(super) const RECORD: RuleKind = RuleKind("record");
+
     /// The kind of the rule with this id: the id with `-` written `_`.
     ///
     /// # Errors
@@ -65,7 +68,7 @@ impl RuleKind {
         if !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
             return Err("its `id` does not begin with a letter or digit");
         }
-        if Kind::ALL.iter().any(|kind| kind.name() == name) {
+        if Kind::ALL.iter().any(|kind| kind.name() == name) || name == Self::RECORD.name() {
             return Err("its `id` is the name of a built-in kind");
         }
         let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);

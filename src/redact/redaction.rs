@@ -108,6 +108,13 @@ impl Redaction {
         *shared = Arc::new(Shared { key: keys.active().clone(), keys, ..Shared::clone(&shared) });
     }
 
+    /// Appends what stands for a record that the engine can't take: a marker with a digest of zeros.
+    pub(super) fn write_record_marker(&self, out: &mut Vec<u8>) {
+        let kind = Kind::Rule(RuleKind::RECORD);
+        let shared = self.shared();
+        shared.template.write(&Fingerprint { kind, key_id: shared.key.id(), digest: [0; 16] }, out);
+    }
+
     /// The public name of the active key.
     pub fn key_id(&self) -> [u8; 4] {
         self.shared().key.id()

@@ -206,6 +206,9 @@ impl Task {
         };
         match opened {
             Ok(mut follower) => {
+                if let Some(suspicion) = self.attempts.suspicion(follower.id) {
+                    follower.beware(suspicion, &self.shared);
+                }
                 if let Some(listed_path) = rotated_from {
                     follower.rotated_from(listed_path);
                 }

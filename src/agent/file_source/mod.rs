@@ -7,15 +7,17 @@
 
 mod discovery;
 mod follower;
+mod poison;
 #[cfg(test)]
 mod tests;
 
+use super::attempts::Attempts;
 use super::checkpoint::{Checkpoint, Entry};
 use super::config;
 use super::data_dir::DataDir;
 use super::outlet::{Outlet, Receipt};
 use super::stop::Stop;
-use crate::codec::{Decoding, StreamStats};
+use crate::codec::{Decoding, RecordStream, StreamStats};
 use crate::redact::{CleanBlock, Counts, Redaction};
 use discovery::Discovery;
 pub(super) use follower::READ_BYTES;
@@ -71,11 +73,21 @@ pub(super) struct SourceReport {
     pub hole_bytes: u64,
     /// Files that were removed, with something unread in them, while they were closed for want of descriptors.
     pub lost_files: u64,
+    /// Records that the engine could not take: markers stand for them.
+    pub poison_records: u64,
     /// Blocks that were handed on and not acknowledged: they will be read again.
     pub unacknowledged_blocks: u64,
 }
 
 impl SourceReport {
+    /// Adds what a stream has counted, which ends with that.
+    fn add(&mut self, stream: &RecordStream) {
+        self.findings.add(stream.counts());
+        self.stats.split_records += stream.stats().split_records;
+        self.stats.not_json += stream.stats().not_json;
+        self.stats.foreign_records += stream.stats().foreign_records;
+    }
+
     /// Logs what only files have, and gives what all sources have.
     pub fn log(self, source: &str) -> super::source::SourceReport {
         tracing::info!(
@@ -84,6 +96,7 @@ impl SourceReport {
             mismatched = self.mismatched,
             hole_bytes = self.hole_bytes,
             lost_files = self.lost_files,
+            poison_records = self.poison_records,
             unacknowledged_blocks = self.unacknowledged_blocks,
             "files ended"
         );
@@ -141,6 +154,7 @@ struct Task {
     files: Vec<Follower>,
     discovery: Discovery,
     checkpoint: Checkpoint,
+    attempts: Attempts,
     checkpoint_interval: Duration,
     next_checkpoint: Instant,
     /// Something is not in the checkpoint yet.
@@ -179,6 +193,7 @@ impl Task {
             files: Vec::new(),
             discovery: Discovery::new(file, loaded),
             checkpoint,
+            attempts: Attempts::open(data_dir, &source.name),
             checkpoint_interval: file.checkpoint_interval,
             next_checkpoint: Instant::now(),
             is_dirty: true,
@@ -198,6 +213,8 @@ impl Task {
             // The stop may still turn into "now"; then what is not acknowledged stays so.
             let _ = self.drain().await;
         }
+        // Whatever ends the process from here on, it is not the engine.
+        self.attempts.end();
         self.collect_receipts();
         let entries = self.entries();
         self.checkpoint
@@ -250,7 +267,7 @@ impl Task {
             return Ok(false);
         }
         let file = &mut self.files[index];
-        match file.step(&self.shared, &mut self.buffer, &mut self.report) {
+        match file.step(&self.shared, &mut self.attempts, &mut self.buffer, &mut self.report) {
             Ok(Step::Idle) => Ok(false),
             Ok(Step::Block(block, position)) => {
                 let receipt = if block.is_empty() { None } else { Some(self.send(block).await?) };
@@ -369,7 +386,12 @@ impl Task {
         self.next_checkpoint = now + self.checkpoint_interval;
         let entries = self.entries();
         match self.checkpoint.store(entries.iter()) {
-            Ok(()) => self.is_dirty = false,
+            Ok(()) => {
+                self.is_dirty = false;
+                if self.attempts.knows_failures() {
+                    entries.iter().for_each(|entry| self.attempts.forget(entry.id, entry.position.offset));
+                }
+            }
             // The older one stays; that costs duplicates after a crash, and the next attempt may do.
             Err(error) => tracing::error!(
                 source = self.shared.source, path = %self.checkpoint.path().display(), %error, "checkpoint can't be written"

@@ -43,17 +43,32 @@ impl Runtime {
 /// The last place in some lines behind which no text goes on that began before.
 pub(crate) fn last_whole_record(codec: Codec, lines: &[u8]) -> Option<usize> {
     let runtime = Runtime::of(codec)?;
-    let (mut is_open, mut at, mut last) = ([false; 3], 0, None);
+    let (mut texts, mut at, mut last) = (OpenTexts::default(), 0, None);
     for line in lines.split_inclusive(|&byte| byte == b'\n') {
         at += line.len();
-        if let Some(line) = runtime.line(line.strip_suffix(b"\n").unwrap_or(line)) {
-            is_open[line.channel as usize] = line.is_partial;
-        }
-        if is_open == [false; 3] {
+        texts.line(runtime, line.strip_suffix(b"\n").unwrap_or(line));
+        if !texts.is_open() {
             last = Some(at);
         }
     }
     last
+}
+
+/// Which channels have a text whose next line is still to come.
+#[derive(Default)]
+pub(in crate::codec) struct OpenTexts([bool; 3]);
+
+impl OpenTexts {
+    /// Takes a whole line.
+    pub fn line(&mut self, runtime: Runtime, text: &[u8]) {
+        if let Some(line) = runtime.line(text) {
+            self.0[line.channel as usize] = line.is_partial;
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.0.contains(&true)
+    }
 }
 
 /// Whose text a line carries. Each is a text of its own.

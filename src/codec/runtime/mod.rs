@@ -6,7 +6,7 @@ mod docker;
 mod line;
 mod rest;
 
-pub(super) use line::Runtime;
+pub(super) use line::{OpenTexts, Runtime};
 pub(crate) use line::{RUNTIME_LINE_BYTES, last_whole_record};
 
 use super::json;

@@ -27,7 +27,7 @@ async fn child() {
 }
 
 /// Ends with the test, also with one that fails.
-struct Process(Child);
+pub(super) struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -37,7 +37,7 @@ impl Drop for Process {
     }
 }
 
-fn start(root: &Path) -> Process {
+pub(super) fn start(root: &Path) -> Process {
     let name = "agent::file_source::tests::kill::child";
     let child = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--ignored"])

@@ -3,6 +3,7 @@
 mod follow;
 mod kill;
 mod paths;
+mod poison;
 mod restart;
 mod rotate;
 
@@ -179,6 +180,12 @@ impl Running {
     pub async fn stop(self) -> SourceReport {
         self.stop.send(Stop::Draining).unwrap();
         tokio::time::timeout(DEADLINE, self.task).await.unwrap().unwrap()
+    }
+
+    /// Waits until the source has panicked, as a process does that ends with 70.
+    pub async fn wait_for_panic(self) {
+        let ended = tokio::time::timeout(DEADLINE, self.task).await.expect("it ends");
+        assert!(ended.unwrap_err().is_panic());
     }
 
     pub async fn stop_now(self) -> SourceReport {

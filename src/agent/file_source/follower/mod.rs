@@ -1,15 +1,17 @@
 //! One followed file: where it is read, whether it is still what it was, and how much of it has been delivered.
 
-use super::super::checkpoint::Entry;
-use super::super::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Position, TAIL_LEN_MAX};
-use super::super::outlet::Receipt;
+mod reading;
+
 use super::SourceReport;
+use super::poison::Careful;
+use crate::agent::attempts::Suspicion;
+use crate::agent::checkpoint::Entry;
+use crate::agent::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Position, TAIL_LEN_MAX};
+use crate::agent::outlet::Receipt;
 use crate::codec::{Decoding, RecordStream};
 use crate::redact::{Carry, CleanBlock, Redaction};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,8 +21,6 @@ pub(in crate::agent) const READ_BYTES: usize = 256 << 10;
 pub(super) const BUFFER_LEN: usize = TAIL_LEN_MAX + READ_BYTES;
 /// A file with this many blocks on their way waits for its sinks.
 const UNACKNOWLEDGED_MAX: usize = 16;
-/// First bytes of gzip, zstd and xz files: rotated logs, which hold no lines.
-const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"];
 
 /// What all followers of a source have in common.
 pub(super) struct Shared {
@@ -30,6 +30,15 @@ pub(super) struct Shared {
     pub key: IdentityKey,
     pub poll_interval: Duration,
     pub rotate_wait: Duration,
+}
+
+impl Shared {
+    /// A stream from the start of a record on.
+    pub fn stream(&self, carry: Carry) -> RecordStream {
+        let mut stream = RecordStream::new(&self.redaction, self.decoding.clone());
+        stream.resume(carry);
+        stream
+    }
 }
 
 /// What a turn gave.
@@ -74,6 +83,8 @@ pub(super) struct Follower {
     nameless: bool,
     /// NUL bytes to come are the hole that a truncation left, not content.
     in_hole: bool,
+    /// The engine has failed at something in it.
+    careful: Option<Careful>,
     /// It can't be cut into records, or holds none: left alone until it is truncated.
     abandoned: bool,
     ended: bool,
@@ -107,9 +118,16 @@ impl Follower {
             unlisted_since: None,
             nameless: false,
             in_hole,
+            careful: None,
             abandoned: false,
             ended: false,
         }
+    }
+
+    /// The engine has failed at something in it.
+    pub fn beware(&mut self, suspicion: Suspicion, shared: &Shared) {
+        let Position { offset, carry, .. } = self.position;
+        self.careful = Some(Careful::new(self.id, suspicion, offset, carry, shared));
     }
 
     pub fn is_open(&self) -> bool {
@@ -271,172 +289,4 @@ impl Follower {
         self.pause(shared);
         self.seen = None;
     }
-
-    /// Reads once, if there is something; at most one block comes out.
-    ///
-    /// The bytes before `read_to` are read once more and compared, so a file that was truncated and has grown past
-    /// `read_to` between two turns is noticed too. What can't be noticed is one that grew back to the same bytes there.
-    pub fn step(&mut self, shared: &Shared, buffer: &mut [u8], report: &mut SourceReport) -> io::Result<Step> {
-        let Some(file) = &self.file else { return Ok(Step::Idle) };
-        let overlap = self.landmarks.tail.len();
-        let start = self.read_to - overlap as u64;
-        let len = read_past(file, &mut buffer[..overlap + READ_BYTES], start, overlap)?;
-        if len < overlap || buffer[..overlap] != self.landmarks.tail[..] {
-            report.truncated += 1;
-            tracing::info!(source = shared.source, path = %self.path.display(), "file was truncated and is read from its beginning");
-            return Ok(self.restart(shared, report));
-        }
-        if len == overlap || self.abandoned {
-            if self.is_expired(Instant::now(), shared) {
-                return Ok(self.end(shared, report));
-            }
-            if self.read_to == self.position.offset {
-                // Most files are idle most of the time: their streams are not to hold memory meanwhile.
-                self.end_stream(report);
-            }
-            self.pause(shared);
-            return Ok(Step::Idle);
-        }
-        self.last_growth = Instant::now();
-        self.ended = false;
-        Ok(self.take(shared, &buffer[..len], overlap, report))
-    }
-
-    /// Takes `bytes[overlap..]` as the file's next.
-    fn take(&mut self, shared: &Shared, bytes: &[u8], overlap: usize, report: &mut SourceReport) -> Step {
-        let new = &bytes[overlap..];
-        if self.read_to == 0 && COMPRESSED.iter().any(|magic| new.starts_with(magic)) {
-            tracing::info!(source = shared.source, path = %self.path.display(), "compressed file is not read");
-            self.abandoned = true;
-            self.ready = false;
-            return Step::Idle;
-        }
-        let hole = if self.in_hole { new.iter().take_while(|&&byte| byte == 0).count() } else { 0 };
-        if hole < new.len() {
-            self.in_hole = false;
-        }
-        report.bytes += new.len() as u64;
-        report.hole_bytes += hole as u64;
-        let mut block = CleanBlock::with_capacity(new.len());
-        if hole > 0 {
-            self.note(bytes, overlap, hole);
-            self.stream_start = self.read_to;
-            self.set_position(shared, self.read_to, Carry::None, &self.landmarks.tail.clone());
-        }
-        if hole < new.len() {
-            let before = self.read_to;
-            let stream = self.stream.get_or_insert_with(|| {
-                let mut stream = RecordStream::new(&shared.redaction, shared.decoding.clone());
-                stream.resume(self.position.carry);
-                stream
-            });
-            let framing = stream.push(&new[hole..], &mut block);
-            let (consumed, carry) = (self.stream_start + stream.consumed(), stream.carry());
-            self.note(bytes, overlap + hole, new.len() - hole);
-            // The bytes before an older offset are gone, so it can't be told by a digest; the next one will do.
-            if consumed > self.position.offset && consumed >= before {
-                let end = bytes.len() - usize::try_from(self.read_to - consumed).unwrap_or(0);
-                let tail = bytes[end.saturating_sub(TAIL_LEN_MAX)..end].to_vec();
-                self.set_position(shared, consumed, carry, &tail);
-            }
-            if let Err(error) = framing {
-                report.broken_streams += 1;
-                tracing::warn!(source = shared.source, path = %self.path.display(), %error, "file can't be read on");
-                self.abandoned = true;
-                self.ready = false;
-            }
-        }
-        Step::Block(block, self.position)
-    }
-
-    /// Moves `read_to` over `len` bytes at `bytes[at..]`; what lies before them in `bytes` lies before them in the file.
-    fn note(&mut self, bytes: &[u8], at: usize, len: usize) {
-        let end = at + len;
-        if self.read_to < HEAD_LEN_MAX as u64 {
-            let missing = HEAD_LEN_MAX.saturating_sub(self.landmarks.head.len()).min(len);
-            self.landmarks.head.extend_from_slice(&bytes[at..at + missing]);
-        }
-        self.landmarks.tail.clear();
-        self.landmarks.tail.extend_from_slice(&bytes[end.saturating_sub(TAIL_LEN_MAX)..end]);
-        self.read_to += len as u64;
-    }
-
-    fn set_position(&mut self, shared: &Shared, offset: u64, carry: Carry, tail: &[u8]) {
-        let head = if self.position.offset >= HEAD_LEN_MAX as u64 {
-            self.position.head
-        } else {
-            let len = usize::try_from(offset).unwrap_or(usize::MAX).min(self.landmarks.head.len());
-            shared.key.head(&self.landmarks.head[..len])
-        };
-        self.position = Position { offset, carry, head, tail: shared.key.tail(tail) };
-        self.position_tail.clear();
-        self.position_tail.extend_from_slice(tail);
-        if offset >= HEAD_LEN_MAX as u64 {
-            self.landmarks.head = Vec::new();
-        }
-    }
-
-    /// Begins again at the file's start; the half record that was there before goes out.
-    fn restart(&mut self, shared: &Shared, report: &mut SourceReport) -> Step {
-        let (block, _) = self.finish_stream(shared, report);
-        self.read_to = 0;
-        self.stream_start = 0;
-        self.landmarks = Landmarks::default();
-        self.position = Position::start(&shared.key);
-        self.position_tail.clear();
-        self.in_hole = true;
-        self.abandoned = false;
-        self.ready = true;
-        Step::Block(block, self.position)
-    }
-
-    /// Nobody has written for long enough: a last record without a delimiter is complete now.
-    fn end(&mut self, shared: &Shared, report: &mut SourceReport) -> Step {
-        let (block, carry) = self.finish_stream(shared, report);
-        let tail = self.landmarks.tail.clone();
-        self.set_position(shared, self.read_to, carry, &tail);
-        self.ended = true;
-        self.ready = false;
-        Step::Block(block, self.position)
-    }
-
-    fn finish_stream(&mut self, shared: &Shared, report: &mut SourceReport) -> (CleanBlock, Carry) {
-        let mut block = CleanBlock::new();
-        let mut carry = self.position.carry;
-        if let Some(stream) = &mut self.stream {
-            if !self.abandoned
-                && let Err(error) = stream.finish(&mut block)
-            {
-                tracing::warn!(source = shared.source, path = %self.path.display(), %error, "last record is not complete");
-            }
-            carry = stream.carry();
-        }
-        self.end_stream(report);
-        (block, carry)
-    }
-
-    /// Drops the stream and keeps its counts; the next one starts at `read_to`.
-    pub fn end_stream(&mut self, report: &mut SourceReport) {
-        self.stream_start = self.read_to;
-        if let Some(stream) = self.stream.take() {
-            report.findings.add(stream.counts());
-            report.stats.split_records += stream.stats().split_records;
-            report.stats.not_json += stream.stats().not_json;
-            report.stats.foreign_records += stream.stats().foreign_records;
-        }
-    }
-}
-
-/// Reads from `offset` until there is more than `enough`, or the file ends: short reads and signals are no end.
-fn read_past(file: &File, buffer: &mut [u8], offset: u64, enough: usize) -> io::Result<usize> {
-    let mut len = 0;
-    while len <= enough {
-        match file.read_at(&mut buffer[len..], offset + len as u64) {
-            Ok(0) => break,
-            Ok(read) => len += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(len)
 }
