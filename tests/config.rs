@@ -81,6 +81,9 @@ fn the_files_in_config_are_valid() {
     let mut count = 0;
     for entry in std::fs::read_dir("config").expect("the folder") {
         let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
         Config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
         count += 1;
     }
