@@ -322,9 +322,11 @@ fn partial_len(bytes: &[u8], literal: &[u8]) -> usize {
     (1..literal.len()).rev().find(|&len| literal[len - 1] == *last && bytes.ends_with(&literal[..len])).unwrap_or(0)
 }
 
-/// A name as it may be written: words apart by `_`, by `-`, or by nothing.
+/// A name as it may be written: as the user has it, or its words apart by `_`, by `-`, or by nothing.
 fn spellings(name: &str) -> Vec<String> {
-    let mut spellings = vec![name.replace('-', "_"), name.replace('_', "-"), name.replace(['-', '_'], "")];
+    let mut spellings =
+        vec![name.to_owned(), name.replace('-', "_"), name.replace('_', "-"), name.replace(['-', '_'], "")];
+    spellings.sort_unstable();
     spellings.dedup();
     spellings
 }
