@@ -13,6 +13,7 @@ mod append_file;
 mod attempts;
 mod backoff;
 mod batch;
+mod canary;
 mod checkpoint;
 pub mod config;
 mod connections;
@@ -38,6 +39,7 @@ mod tcp_sink;
 mod tcp_source;
 mod window;
 
+pub use canary::{UntrustedSource, check_engine};
 pub use control::{Control, Controller};
 pub use failure::Failure;
 pub use limits::{Limit, Limits};

@@ -367,7 +367,7 @@ fn open_data_dir(config: &Config) -> Result<Option<Arc<DataDir>>, Failure> {
 
 /// Whether pieces of records may leave: only a single stream to a single stream, framed alike, where neither another
 /// source, a new connection, a new file nor a drop can come between two pieces.
-fn may_stream(config: &Config, source: &Source) -> bool {
+pub(super) fn may_stream(config: &Config, source: &Source) -> bool {
     let newline = Framing::NewlineDelimited;
     let mut sinks = config.sinks.iter().filter(|sink| sink.inputs.contains(&source.name));
     source.framing == newline

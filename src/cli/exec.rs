@@ -2,8 +2,9 @@
 
 use super::args::ExecArgs;
 use super::exit::{Exit, Failure};
-use super::{harden, key, stderr};
-use crate::filter::{Command, CommandError, shell_code};
+use super::{canary, harden, key, stderr};
+use crate::codec::Codec;
+use crate::filter::{self, Command, CommandError, shell_code};
 use std::process::ExitCode;
 use tracing::Level;
 
@@ -13,6 +14,7 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
         return Err(Failure::new(Exit::Usage, "no command was given"));
     };
     let redaction = key::redaction(&args.key, &args.rules, None)?;
+    canary::check(|seed| filter::check_engine(&redaction, Codec::Text, seed))?;
     let command = harden::with_core_limit(core_limit, || Command::start(program, arguments)).map_err(|error| {
         let exit = match error {
             CommandError::NotFound => Exit::NotFound,

@@ -3,9 +3,9 @@
 use super::args::{FilterArgs, Global, LogFormat};
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
-use super::{key, stderr};
+use super::{canary, key, stderr};
 use crate::codec::Codec;
-use crate::filter::{Filter, FilterEnd, Input, Output, OutputError, Stop, Totals};
+use crate::filter::{self, Filter, FilterEnd, Input, Output, OutputError, Stop, Totals};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +20,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failure> {
     let inputs = inputs(&args.files);
     let redaction = key::redaction(&args.key, &args.rules, args.replacement.clone())?;
+    let codec = args.codec.map_or(Codec::Text, Codec::from);
+    canary::check(|seed| filter::check_engine(&redaction, codec, seed))?;
     let output = match &args.output {
         Some(path) => Output::create(path, &inputs),
         None => Output::stdout(&inputs),
@@ -28,7 +30,6 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
     let stop = Stop::at_signals(GRACE, give_up)
         .map_err(|error| Failure::new(Exit::Io, format_args!("can't watch for signals: {error}")))?;
     let signal = stop.signal();
-    let codec = args.codec.map_or(Codec::Text, Codec::from);
     let progress = progress(global, &inputs, args.output.is_some());
     let whole_len = inputs.iter().map(Input::file_len).sum::<Option<u64>>();
     let of_whole = || whole_len.map_or_else(String::new, |len| format!(" of {:.0}", len as f64 / 1e6));
@@ -98,7 +99,7 @@ fn give_up(undelivered: u64) {
 }
 
 /// A mistyped subcommand is taken for a file.
-fn error_with_hint(error: &crate::filter::InputError) -> String {
+fn error_with_hint(error: &filter::InputError) -> String {
     let missing = error.error.kind() == std::io::ErrorKind::NotFound;
     let similar = super::pages::subcommands()
         .into_iter()

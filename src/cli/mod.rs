@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod args;
+mod canary;
 mod exec;
 mod exit;
 mod explain;

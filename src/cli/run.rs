@@ -2,8 +2,8 @@
 
 use super::args::ConfigArgs;
 use super::exit::{Exit, Failure};
-use super::{key, stderr, validate};
-use crate::agent::{Agent, Controller, Outcome};
+use super::{canary, key, stderr, validate};
+use crate::agent::{self, Agent, Controller, Outcome};
 use crate::redact::Redaction;
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
     let (keys, key_path) = key::load(config.redact.key_file.as_deref())?;
     let redaction = Redaction::new(keys, config.redact.options.clone()).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
+    canary::check(|seed| agent::check_engine(&config, &redaction, seed))?;
 
     let cannot_start = |error| Failure::new(Exit::Io, format_args!("can't start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot_start)?;

@@ -1,5 +1,6 @@
 //! Framing (stream ↔ records) and format (record ↔ text to scan).
 
+mod canary;
 mod encoder;
 #[cfg(test)]
 pub(crate) mod fault;
@@ -13,6 +14,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use canary::{CanaryError, CanarySeed, check_stream, check_stream_once};
 pub use encoder::Encoder;
 pub use framing::{Framing, FramingError};
 pub(crate) use record_ends::RecordEnds;

@@ -1,6 +1,6 @@
 //! The two ways through the engine behind one face: plain text in the redactor's own buffer, and records of a codec.
 
-use crate::codec::{Codec, Decoding, Framing, RecordStream};
+use crate::codec::{self, CanaryError, CanarySeed, Codec, Decoding, Framing, RecordStream};
 use crate::redact::{Clean, CleanBlock, Counts, Redaction, Redactor};
 use std::io;
 
@@ -28,18 +28,25 @@ impl Released<'_> {
     }
 }
 
+/// Sends minted credentials through the engine, as the start-up check.
+///
+/// # Errors
+/// When one of them is not redacted as it must be.
+pub fn check_engine(redaction: &Redaction, codec: Codec, seed: &CanarySeed) -> Result<(), CanaryError> {
+    // Not through `space`: to clear its buffer costs more than the check.
+    codec::check_stream_once(redaction, &decoding(codec), seed)
+}
+
+fn decoding(codec: Codec) -> Decoding {
+    Decoding { framing: Framing::NewlineDelimited, codec, max_record_bytes: MAX_RECORD_BYTES, whole_records: false }
+}
+
 impl Engine {
     pub fn new(redaction: &Redaction, codec: Codec) -> Self {
         if codec == Codec::Text {
             return Self::Text(Box::new(Redactor::new(redaction)));
         }
-        let decoding = Decoding {
-            framing: Framing::NewlineDelimited,
-            codec,
-            max_record_bytes: MAX_RECORD_BYTES,
-            whole_records: false,
-        };
-        let stream = Box::new(RecordStream::new(redaction, decoding));
+        let stream = Box::new(RecordStream::new(redaction, decoding(codec)));
         Self::Records { stream, buffer: vec![0; READ_BYTES], taken: 0, block: CleanBlock::new() }
     }
 

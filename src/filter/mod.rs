@@ -14,6 +14,7 @@ mod relay;
 mod stop;
 
 pub use command::{Command, CommandError, shell_code};
+pub use engine::check_engine;
 pub use input::{Input, InputError};
 pub use output::{Output, OutputError};
 pub use relay::Totals;
