@@ -78,38 +78,66 @@ impl KeyPlace {
     }
 }
 
-/// Reads a key file: regular, closed to others, not writable by the group, readable by the group only if root owns it
-/// (as Kubernetes mounts secrets). The path may be a symlink; what counts is the file that was opened.
+/// Reads a key file. The path may be a symlink; what counts is the file that was opened.
 ///
 /// # Errors
 /// Names the file and what is wrong with it.
 pub fn load(path: &Path) -> Result<KeyRing, KeyFileError> {
-    let at = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
-        _ => KeyFileError::Io { doing: "read", path: path.to_owned(), error },
-    };
-    // Without O_NONBLOCK the opening of a FIFO waits for a writer.
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let mut file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(at)?;
-    let metadata = file.metadata().map_err(at)?;
+    let text = read_private(path, KEY_FILE_BYTES_MAX).map_err(|unreadable| match unreadable {
+        Unreadable::Missing => KeyFileError::Missing(path.to_owned()),
+        Unreadable::Refused(reason) => KeyFileError::Refused { path: path.to_owned(), reason },
+        Unreadable::TooLong => KeyFileError::Refused { path: path.to_owned(), reason: "it is over 64 KiB" },
+        Unreadable::Io(error) => KeyFileError::Io { doing: "read", path: path.to_owned(), error },
+    })?;
+    KeyRing::parse(&text).map_err(|error| KeyFileError::Text { path: path.to_owned(), error })
+}
+
+/// Why a secret can't be read from a file.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    Missing,
+    /// The file is not as one with a secret must be.
+    Refused(&'static str),
+    TooLong,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Io(error) }
+    }
+}
+
+/// Reads a file that holds a secret: regular, closed to others, not writable by the group, readable by the group only if
+/// root owns it (as Kubernetes mounts secrets).
+pub(crate) fn read_private(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let mut file = open_without_waiting(path)?;
+    let metadata = file.metadata()?;
     if let Some(reason) = refusal(metadata.is_file(), metadata.mode(), metadata.uid()) {
-        return Err(KeyFileError::Refused { path: path.to_owned(), reason });
+        return Err(Unreadable::Refused(reason));
     }
     // Allocated once at its full size: growing would leave copies of the key in freed memory.
-    let mut text = Zeroizing::new(vec![0; KEY_FILE_BYTES_MAX + 1]);
+    let mut text = Zeroizing::new(vec![0; bytes_max + 1]);
     let mut len = 0;
     loop {
         match file.read(&mut text[len..]) {
             Ok(0) => break,
             Ok(n) => len += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(at(error)),
+            Err(error) => return Err(error.into()),
         }
     }
-    if len > KEY_FILE_BYTES_MAX {
-        return Err(KeyFileError::Refused { path: path.to_owned(), reason: "it is over 64 KiB" });
+    if len > bytes_max {
+        return Err(Unreadable::TooLong);
     }
-    KeyRing::parse(&text[..len]).map_err(|error| KeyFileError::Text { path: path.to_owned(), error })
+    text.truncate(len);
+    Ok(text)
+}
+
+/// Opens a file to read it. A FIFO would otherwise wait for its writer.
+pub(crate) fn open_without_waiting(path: &Path) -> io::Result<std::fs::File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 fn refusal(is_file: bool, mode: u32, owner: u32) -> Option<&'static str> {
