@@ -1,6 +1,6 @@
 //! The loader: what it accepts, what it says, and what it keeps to itself.
 
-use beartrap::agent::config::{Config, SinkKind, SourceKind, WhenFull, keys};
+use beartrap::agent::config::{Config, ServerName, SinkKind, SourceKind, WhenFull, keys};
 use beartrap::codec::{Codec, Framing};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -152,6 +152,7 @@ fn the_reference_shows_the_defaults() {
         address = "127.0.0.1:5170"
         framing.method = "character_delimited"
         framing.character_delimited.delimiter = "\u0000"
+        tls = { enabled = true, crt_file = "/etc/beartrap/tls/tls.crt", key_file = "/etc/beartrap/tls/tls.key", ca_file = "/etc/beartrap/tls/ca.crt" }
         [sinks.stdout]
         type = "stdout"
         inputs = ["stdin"]
@@ -165,6 +166,7 @@ fn the_reference_shows_the_defaults() {
         address = "collector.example:6514"
         framing.method = "character_delimited"
         framing.character_delimited.delimiter = "\u0000"
+        tls = { enabled = true, crt_file = "/etc/beartrap/tls/tls.crt", key_file = "/etc/beartrap/tls/tls.key", ca_file = "/etc/beartrap/tls/ca.crt" }
         "#,
     );
     assert_eq!(settings(&reference), settings(&bare));
@@ -201,6 +203,10 @@ fn every_setting_arrives() {
         type = "tcp"
         address = "[::1]:9"
         max_connections = 3
+        handshake_timeout_secs = 4
+        tls.enabled = true
+        tls.crt_file = "b.crt"
+        tls.key_file = "/b.key"
         framing = { method = "character_delimited", character_delimited = { delimiter = "|" } }
         [sinks.c]
         type = "tcp"
@@ -212,6 +218,7 @@ fn every_setting_arrives() {
         resend_bytes = 0
         reconnect_max_secs = 5
         connect_timeout_secs = 1
+        tls = { enabled = true, ca_file = "ca.crt" }
         [sinks.d]
         type = "file"
         inputs = ["a"]
@@ -243,6 +250,11 @@ fn every_setting_arrives() {
     assert_eq!((b.name.as_str(), b.framing, b.codec), ("b", Framing::CharacterDelimited(b'|'), Codec::Text));
     let SourceKind::Tcp(tcp) = &b.kind else { panic!("a tcp source") };
     assert_eq!((tcp.address.to_string().as_str(), tcp.max_connections), ("[::1]:9", 3));
+    assert_eq!(tcp.handshake_timeout.as_secs(), 4);
+    let tls = tcp.tls.as_ref().expect("TLS");
+    let identity = [&tls.identity.crt_file, &tls.identity.key_file];
+    assert_eq!(identity, [Path::new("/srv/app/b.crt"), Path::new("/b.key")]);
+    assert_eq!(tls.ca_file, None);
 
     let [c, d] = config.sinks.as_slice() else { panic!("two sinks") };
     assert_eq!(c.inputs, ["b", "a"]);
@@ -250,9 +262,21 @@ fn every_setting_arrives() {
     let SinkKind::Tcp(tcp) = &c.kind else { panic!("a tcp sink") };
     assert_eq!((tcp.address.as_str(), tcp.resend_bytes), ("[2001:db8::1]:6514", 0));
     assert_eq!([tcp.reconnect_max, tcp.connect_timeout].map(|duration| duration.as_secs()), [5, 1]);
+    let tls = tcp.tls.as_ref().expect("TLS");
+    assert_eq!(tls.ca_file.as_deref(), Some(Path::new("/srv/app/ca.crt")));
+    assert!(tls.identity.is_none());
+    assert_eq!(format!("{:?}", tls.server_name), format!("{:?}", ServerName::new("2001:db8::1").unwrap()));
     assert_eq!((d.framing, d.when_full, d.buffer_bytes), (Framing::NewlineDelimited, WhenFull::Block, 4 << 20));
     let SinkKind::File(file) = &d.kind else { panic!("a file sink") };
     assert_eq!((file.path.as_path(), file.sync_interval), (Path::new("/srv/app/out.log"), Duration::ZERO));
+}
+
+#[test]
+fn tls_that_is_off_is_off() {
+    let sink = "[sinks.out]\ntype = \"tcp\"\ninputs = [\"in\"]\naddress = \"a_b:1\"\ntls.enabled = false\n";
+    let config = parse_valid(&format!("[sources.in]\ntype = \"stdin\"\n{sink}"));
+    let SinkKind::Tcp(tcp) = &config.sinks[0].kind else { panic!("a tcp sink") };
+    assert!(tcp.tls.is_none());
 }
 
 #[test]

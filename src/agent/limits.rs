@@ -1,9 +1,10 @@
 //! How much memory a configuration may take at most.
 
 use super::batch::BATCH_BYTES;
-use super::config::{Config, Sink, SinkKind, Source, SourceKind};
+use super::config::{Config, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource};
 use super::file_source::READ_BYTES as FILE_READ_BYTES;
 use super::source::READ_BYTES;
+use super::tls::CONNECTION_BYTES as TLS_BYTES;
 use crate::codec::Codec;
 use crate::redact::RULE_BYTES_MAX;
 
@@ -44,10 +45,8 @@ impl Limits {
                 SourceKind::File(file) => file.max_open_files,
             };
             // What was read, the record that waits to be complete, and the block that waits for room.
-            let stream_bytes = [read_bytes(source), REDACTOR_BYTES, source.max_record_bytes, block_max(source)]
-                .into_iter()
-                .chain(parts_bytes(source))
-                .fold(0, usize::saturating_add);
+            let parts = [read_bytes(source), REDACTOR_BYTES, source.max_record_bytes, block_max(source), tls(source)];
+            let stream_bytes = parts.into_iter().chain(parts_bytes(source)).fold(0, usize::saturating_add);
             Limit { part: format!("source {}", source.name), streams, stream_bytes }
         });
         let sinks = config.sinks.iter().map(|sink| {
@@ -90,6 +89,14 @@ fn read_bytes(source: &Source) -> usize {
     }
 }
 
+/// What a connection takes for TLS.
+fn tls(source: &Source) -> usize {
+    match &source.kind {
+        SourceKind::Tcp(TcpSource { tls: Some(_), .. }) => TLS_BYTES,
+        _ => 0,
+    }
+}
+
 /// What a stream of parts takes besides: the text that they make, its lines as they leave, and a redactor for each of
 /// stdout, stderr and foreign lines.
 fn parts_bytes(source: &Source) -> [usize; 3] {
@@ -117,5 +124,9 @@ fn sink_bytes(sink: &Sink, block: usize) -> usize {
         SinkKind::Tcp(tcp) if tcp.resend_bytes > 0 => tcp.resend_bytes.saturating_add(block).saturating_mul(2),
         SinkKind::Tcp(_) | SinkKind::File(_) | SinkKind::Stdout => 0,
     };
-    queue.saturating_add(batch).saturating_add(retained)
+    let tls = match &sink.kind {
+        SinkKind::Tcp(TcpSink { tls: Some(_), .. }) => TLS_BYTES,
+        _ => 0,
+    };
+    queue.saturating_add(batch).saturating_add(retained).saturating_add(tls)
 }

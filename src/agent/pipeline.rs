@@ -14,6 +14,8 @@ use super::queue::{Feed, Intake, queue};
 use super::sink::SinkEnd;
 use super::source::SourceReport;
 use super::stop::Stop;
+use super::tcp_source::Listening;
+use super::tls::{self, ClientConfig, Fresh};
 use super::{file_sink, stdin_source, stdout_sink, tcp_sink, tcp_source};
 use crate::codec::Framing;
 use crate::redact::Redaction;
@@ -21,7 +23,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -51,8 +52,9 @@ pub enum Outcome {
 pub struct Agent {
     config: Config,
     redaction: Redaction,
-    listeners: Vec<Option<TcpListener>>,
+    listeners: Vec<Option<Listening>>,
     files: Vec<Option<AppendFile>>,
+    sink_tls: Vec<Option<Fresh<ClientConfig>>>,
     /// Locked for as long as the agent lives; only file sources need it.
     data_dir: Option<Arc<DataDir>>,
 }
@@ -87,23 +89,24 @@ impl Agent {
                 SinkKind::Stdout | SinkKind::Tcp(_) => None,
             });
         }
+        let sink_tls = tls::of_sinks(&config)?;
         let mut listeners = Vec::new();
         for source in &config.sources {
             listeners.push(match &source.kind {
                 SourceKind::Tcp(tcp) => {
                     let failed = |error| Failure::source(&source.name, tcp.address, error);
-                    Some(tcp_source::listen(tcp.address).map_err(failed)?)
+                    Some(tcp_source::listen(tcp).map_err(failed)?)
                 }
                 SourceKind::Stdin | SourceKind::File(_) => None,
             });
         }
-        Ok(Self { config, redaction, listeners, files, data_dir })
+        Ok(Self { config, redaction, listeners, files, sink_tls, data_dir })
     }
 
     /// Where a TCP source listens: the port too, where the configuration leaves it to the system.
     pub fn local_addr(&self, source: &str) -> Option<SocketAddr> {
         let index = self.config.sources.iter().position(|candidate| candidate.name == source)?;
-        self.listeners[index].as_ref()?.local_addr().ok()
+        self.listeners[index].as_ref()?.socket.local_addr().ok()
     }
 
     /// Runs until all sources have ended, a command ends it, or something fails for good.
@@ -125,6 +128,7 @@ enum Verdict {
 struct Running {
     grace: Duration,
     stop: watch::Sender<Stop>,
+    reopen: watch::Receiver<u64>,
     sources: JoinSet<(String, Result<SourceReport, Failure>)>,
     sinks: JoinSet<(String, Result<SinkEnd, Failure>)>,
     counters: Vec<Arc<SinkCounters>>,
@@ -137,10 +141,11 @@ struct Running {
 
 impl Running {
     fn start(agent: Agent, control: &Control) -> Self {
-        let Agent { config, redaction, listeners, files, data_dir } = agent;
+        let Agent { config, redaction, listeners, files, sink_tls, data_dir } = agent;
         let mut running = Self {
             grace: config.shutdown_grace,
             stop: watch::channel(Stop::Running).0,
+            reopen: control.reopen.clone(),
             sources: JoinSet::new(),
             sinks: JoinSet::new(),
             counters: Vec::new(),
@@ -150,11 +155,11 @@ impl Running {
             total: SourceReport::default(),
         };
         let mut feeds = Vec::new();
-        for (sink, file) in config.sinks.iter().zip(files) {
+        for ((sink, file), tls) in config.sinks.iter().zip(files).zip(sink_tls) {
             let (feed, intake) = queue(sink);
             running.counters.push(intake.counters.clone());
             feeds.push((sink, feed));
-            running.start_sink(sink.clone(), file, intake, control.reopen.clone());
+            running.start_sink(sink.clone(), file, tls, intake);
         }
         for (source, listener) in config.sources.iter().zip(listeners) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
@@ -164,12 +169,16 @@ impl Running {
         running
     }
 
-    fn start_sink(&mut self, sink: Sink, file: Option<AppendFile>, intake: Intake, reopen: watch::Receiver<u64>) {
+    fn start_sink(&mut self, sink: Sink, file: Option<AppendFile>, tls: Option<Fresh<ClientConfig>>, intake: Intake) {
+        let reopen = self.reopen.clone();
         tracing::info!(sink = sink.name, kind = %sink_place(&sink), buffer_bytes = sink.buffer_bytes, "sink started");
         self.sinks.spawn(async move {
             let end = match (&sink.kind, file) {
                 (SinkKind::Stdout, _) => stdout_sink::run(&sink, intake).await,
-                (SinkKind::Tcp(tcp), _) => Ok(tcp_sink::run(&sink, tcp, intake).await),
+                (SinkKind::Tcp(tcp), _) => {
+                    let fresh = tls.map(|tls| tls.keep(format!("sink {}", sink.name), reopen));
+                    Ok(tcp_sink::run(&sink, tcp, fresh, intake).await)
+                }
                 (SinkKind::File(options), Some(file)) => file_sink::run(&sink, options, file, intake, reopen).await,
                 (SinkKind::File(_), None) => unreachable!("bind opens every output file"),
             };
@@ -181,7 +190,7 @@ impl Running {
         &mut self,
         source: Source,
         config: &Config,
-        listener: Option<TcpListener>,
+        listener: Option<Listening>,
         data_dir: Option<Arc<DataDir>>,
         redaction: &Redaction,
         outlet: Outlet,
@@ -198,10 +207,11 @@ impl Running {
                 });
             }
             (SourceKind::Tcp(tcp), Some(listener)) => {
-                let address = listener.local_addr().unwrap_or(tcp.address);
+                let address = listener.socket.local_addr().unwrap_or(tcp.address);
                 tracing::info!(source = name, kind = "tcp", %address, tcp.max_connections, "source started");
-                let shared = connections::Shared { source, redaction, outlet, stop, grace };
-                self.sources.spawn(async move { (name, tcp_source::run(shared, tcp, listener).await) });
+                let shared = connections::Shared::new(source, redaction, outlet, stop, grace);
+                let reopen = self.reopen.clone();
+                self.sources.spawn(async move { (name, tcp_source::run(shared, tcp, listener, reopen).await) });
             }
             (SourceKind::File(file), _) => {
                 let Some(data_dir) = data_dir else { unreachable!("bind opens the data directory") };
@@ -274,6 +284,7 @@ impl Running {
                     bytes = report.bytes,
                     streams = report.streams,
                     broken_streams = report.broken_streams,
+                    lost_streams = report.lost_streams,
                     failed_handshakes = report.failed_handshakes,
                     split_records = report.stats.split_records,
                     not_json = report.stats.not_json,

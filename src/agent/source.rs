@@ -24,6 +24,8 @@ pub(super) struct SourceReport {
     pub streams: u64,
     /// Streams that ended with a framing error.
     pub broken_streams: u64,
+    /// Streams that were reset, or ended without the peer's word that this is their end where TLS has one.
+    pub lost_streams: u64,
     /// Connections that came to no stream.
     pub failed_handshakes: u64,
     pub findings: Counts,
@@ -35,6 +37,7 @@ impl SourceReport {
         self.bytes += other.bytes;
         self.streams += other.streams;
         self.broken_streams += other.broken_streams;
+        self.lost_streams += other.lost_streams;
         self.failed_handshakes += other.failed_handshakes;
         self.findings.add(&other.findings);
         self.stats.split_records += other.stats.split_records;
@@ -119,6 +122,7 @@ impl Stream {
             bytes: self.bytes,
             streams: 1,
             broken_streams: u64::from(self.broken),
+            lost_streams: 0,
             findings: self.records.counts().clone(),
             stats: self.records.stats(),
             ..Default::default()

@@ -2,15 +2,18 @@
 
 use super::backoff::Backoff;
 use super::config::{Sink, TcpSink};
+use super::link::{Link, Progress};
 use super::queue::Intake;
 use super::sink::SinkEnd;
-use super::sys;
+use super::tls::{ClientConfig, Connector};
 use super::window::Window;
 use rustix::net::sockopt;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The kernel tells no one when an acknowledgement arrives: it is asked, often while they come, seldom while not.
@@ -24,22 +27,31 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 4;
 
-/// How long the peer may take to close after we have.
-const LINGER: Duration = Duration::from_millis(500);
-
-pub(super) async fn run(sink: &Sink, tcp: &TcpSink, mut intake: Intake) -> SinkEnd {
+pub(super) async fn run(
+    sink: &Sink,
+    tcp: &TcpSink,
+    tls: Option<watch::Receiver<Arc<ClientConfig>>>,
+    mut intake: Intake,
+) -> SinkEnd {
+    let tls = match (&tcp.tls, tls) {
+        (Some(options), Some(current)) => Some(Connector::new(current, options.server_name.clone())),
+        (None, None) => None,
+        // Never plaintext because something is missing.
+        _ => unreachable!("bind loads what TLS needs"),
+    };
     let mut window = Window::new(sink.framing, tcp.resend_bytes);
     let mut backoff = Backoff::new(tcp.reconnect_max);
     loop {
-        let Some(mut socket) = reconnect(sink, tcp, &mut backoff, &mut window, &mut intake).await else {
+        let Some(mut link) = reconnect(sink, tcp, tls.as_ref(), &mut backoff, &mut window, &mut intake).await else {
             return SinkEnd::Drained;
         };
         let delivered = intake.counters.delivered.blocks();
         let resent = intake.counters.resent.bytes();
-        let ended = serve(&mut socket, &mut window, &mut intake).await;
+        let ended = serve(&mut link, &mut window, &mut intake).await;
         let resent = intake.counters.resent.bytes() - resent;
         match ended {
             Ok(()) => {
+                link.close().await;
                 tracing::info!(sink = sink.name, address = tcp.address, "disconnected");
                 return SinkEnd::Drained;
             }
@@ -58,14 +70,15 @@ pub(super) async fn run(sink: &Sink, tcp: &TcpSink, mut intake: Intake) -> SinkE
 async fn reconnect(
     sink: &Sink,
     tcp: &TcpSink,
+    tls: Option<&Connector>,
     backoff: &mut Backoff,
     window: &mut Window,
     intake: &mut Intake,
-) -> Option<TcpStream> {
+) -> Option<Link> {
     loop {
         let attempt = async {
             sleep(backoff.pause()).await;
-            connect(tcp).await
+            connect(tcp, tls).await
         };
         let mut attempt = std::pin::pin!(attempt);
         let attempt = loop {
@@ -76,27 +89,32 @@ async fn reconnect(
             }
         };
         match attempt {
-            Ok(socket) => {
+            Ok(link) => {
                 tracing::info!(sink = sink.name, address = tcp.address, "connected");
-                return Some(socket);
+                return Some(link);
             }
             Err(error) => tracing::warn!(sink = sink.name, address = tcp.address, %error, "can't connect"),
         }
     }
 }
 
-async fn connect(tcp: &TcpSink) -> io::Result<TcpStream> {
+/// Tries all addresses of the peer.
+async fn connect(tcp: &TcpSink, tls: Option<&Connector>) -> io::Result<Link> {
     let attempt = async {
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in tokio::net::lookup_host(&tcp.address).await? {
-            match TcpStream::connect(address).await {
-                Ok(socket) => return prepare(socket),
+            match open(address, tls).await {
+                Ok(link) => return Ok(link),
                 Err(error) => failure = error,
             }
         }
         Err(failure)
     };
     timeout(tcp.connect_timeout, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+async fn open(address: SocketAddr, tls: Option<&Connector>) -> io::Result<Link> {
+    Link::new(prepare(TcpStream::connect(address).await?)?, tls).await
 }
 
 fn prepare(socket: TcpStream) -> io::Result<TcpStream> {
@@ -114,57 +132,42 @@ fn prepare(socket: TcpStream) -> io::Result<TcpStream> {
 }
 
 /// Sends over one connection until all sources have ended and all is acknowledged, or the connection is lost.
-async fn serve(socket: &mut TcpStream, window: &mut Window, intake: &mut Intake) -> io::Result<()> {
-    let baseline = sys::bytes_acked(&*socket)?;
+async fn serve(link: &mut Link, window: &mut Window, intake: &mut Intake) -> io::Result<()> {
     window.restart(intake);
-    let sent = send(socket, baseline, window, intake).await;
+    let sent = send(link, window, intake).await;
     if sent.is_err() {
         // The peer's kernel may have taken more since we asked last: that need not be sent again.
-        if let Ok(acked) = sys::bytes_acked(&*socket) {
-            window.acknowledge(acked.saturating_sub(baseline));
+        if let Ok(acknowledged) = link.acknowledged() {
+            window.acknowledge(acknowledged);
         }
         window.lose_connection();
-        return sent;
     }
-    // To close with unread input would reset the connection, and the peer might lose what it has not read yet.
-    if socket.shutdown().await.is_ok() {
-        let _ = timeout(LINGER, tokio::io::copy(socket, &mut tokio::io::sink())).await;
-    }
-    Ok(())
+    sent
 }
 
-async fn send(socket: &mut TcpStream, baseline: u64, window: &mut Window, intake: &mut Intake) -> io::Result<()> {
-    let (mut reader, mut writer) = socket.split();
-    let mut ignored = vec![0; 4096];
+async fn send(link: &mut Link, window: &mut Window, intake: &mut Intake) -> io::Result<()> {
     let mut open = true;
     let mut pause = POLL_MIN;
     let mut poll_at = Instant::now() + pause;
     while open || !window.is_delivered() {
         let awaiting = window.is_awaiting();
-        let unwritten = window.unwritten(intake);
+        // What waits in TLS goes first: only when nothing does is it known where a block ends in the kernel's count.
+        let unwritten = if window.is_writing() || link.is_flushed() { window.unwritten(intake) } else { &[] };
         let idle = unwritten.is_empty();
         tokio::select! {
-            written = writer.write(unwritten), if !idle => match written? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                len => {
-                    window.wrote(len);
-                    if !awaiting {
-                        pause = POLL_MIN;
-                        poll_at = Instant::now() + pause;
-                    }
+            progress = link.exchange(unwritten) => if let Progress::Wrote(len) = progress? {
+                window.wrote(len);
+                if !awaiting {
+                    pause = POLL_MIN;
+                    poll_at = Instant::now() + pause;
                 }
             },
             next = intake.recv(), if open && idle => match next {
                 Some(delivery) => window.push(delivery),
                 None => open = false,
             },
-            // Whatever the peer says is of no interest, but that it has closed is.
-            read = reader.read(&mut ignored) => if read? == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer has closed the connection"));
-            },
             () = sleep_until(poll_at), if awaiting => {
-                let acked = sys::bytes_acked(writer.as_ref())?;
-                let grown = window.acknowledge(acked.saturating_sub(baseline));
+                let grown = window.acknowledge(link.acknowledged()?);
                 pause = if grown { POLL_MIN } else { (pause * 2).min(POLL_MAX) };
                 poll_at = Instant::now() + pause;
             }

@@ -4,11 +4,13 @@ use super::config::TcpSource;
 use super::connections::{self, Listen, Peer, Plain, Shared};
 use super::failure::Failure;
 use super::source::SourceReport;
+use super::tls::{self, Accept, Fresh, ServerConfig};
 use rustix::net::sockopt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
 
 /// The kernel shortens it to `net.core.somaxconn`.
 const LISTEN_QUEUE: u32 = 4096;
@@ -18,8 +20,20 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 6;
 
+/// A socket that listens, and what its connections are to be under.
+pub(super) struct Listening {
+    pub socket: TcpListener,
+    tls: Option<Fresh<ServerConfig>>,
+}
+
+/// Binds, and loads what TLS needs.
+pub(super) fn listen(tcp: &TcpSource) -> io::Result<Listening> {
+    let tls = tcp.tls.as_ref().map(tls::of_source).transpose()?;
+    Ok(Listening { socket: bind(tcp.address)?, tls })
+}
+
 /// Binds with a listen queue that is long enough for connections over `max_connections` to wait in.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Connections of an earlier run that linger in TIME-WAIT are no reason not to start.
     socket.set_reuseaddr(true)?;
@@ -27,8 +41,21 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(LISTEN_QUEUE)
 }
 
-pub(super) async fn run(shared: Shared, tcp: TcpSource, listener: TcpListener) -> Result<SourceReport, Failure> {
-    connections::run(shared, listener, Plain, tcp.max_connections).await
+pub(super) async fn run(
+    shared: Shared,
+    tcp: TcpSource,
+    listening: Listening,
+    reopen: watch::Receiver<u64>,
+) -> Result<SourceReport, Failure> {
+    let Listening { socket, tls } = listening;
+    match tls {
+        None => connections::run(shared, socket, Plain, tcp.max_connections).await,
+        Some(fresh) => {
+            let current = fresh.keep(format!("source {}", shared.source.name), reopen);
+            let accept = Accept { current, time_max: tcp.handshake_timeout };
+            connections::run(shared, socket, accept, tcp.max_connections).await
+        }
+    }
 }
 
 impl Listen for TcpListener {

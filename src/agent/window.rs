@@ -92,6 +92,11 @@ impl Window {
         &self.wire[self.written..]
     }
 
+    /// Whether some of what was encoded last is to be written still.
+    pub fn is_writing(&self) -> bool {
+        self.written < self.wire.len()
+    }
+
     fn encode_more(&mut self, intake: &mut Intake) {
         while self.wire.len() < BATCH_BYTES {
             if self.encoded_blocks == self.unacknowledged.len() {

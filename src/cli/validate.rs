@@ -19,6 +19,11 @@ pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
     let config = Config::load(path).map_err(|diagnostics| {
         Failure::new(Exit::Config, format_args!("the configuration can't be used\n{}", diagnostics.render(color)))
     })?;
+    let problems = config.tls_problems();
+    if !problems.is_empty() {
+        let message = format!("the configuration can't be used\n{}", problems.join("\n"));
+        return Err(Failure::new(Exit::Config, message));
+    }
     config.redact.rule_warnings.iter().for_each(|warning| stderr::report(Level::WARN, warning));
     Ok(config)
 }

@@ -23,7 +23,12 @@ pub fn tcp_source(max_connections: usize) -> Source {
         framing: Framing::NewlineDelimited,
         codec: Codec::Text,
         max_record_bytes: 1 << 20,
-        kind: SourceKind::Tcp(TcpSource { address: ([127, 0, 0, 1], 0).into(), max_connections }),
+        kind: SourceKind::Tcp(TcpSource {
+            address: ([127, 0, 0, 1], 0).into(),
+            tls: None,
+            max_connections,
+            handshake_timeout: Duration::from_secs(10),
+        }),
     }
 }
 
@@ -41,6 +46,7 @@ pub fn sink(name: &str, kind: SinkKind) -> Sink {
 pub fn tcp_sink(address: SocketAddr, resend_bytes: usize) -> Sink {
     let kind = SinkKind::Tcp(TcpSink {
         address: address.to_string(),
+        tls: None,
         resend_bytes,
         reconnect_max: Duration::from_millis(500),
         connect_timeout: Duration::from_secs(5),
@@ -165,6 +171,10 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         Self { listener, address }
+    }
+
+    pub fn listener(&self) -> &TcpListener {
+        &self.listener
     }
 
     pub fn accept(&self) -> TcpStream {

@@ -48,3 +48,31 @@ fn an_invalid_configuration_does_not() {
         assert!(text(&output.stderr).contains("/nonexistent/config.toml"));
     }
 }
+
+#[test]
+fn files_for_tls_are_checked_and_all_that_is_wrong_is_said_at_once() {
+    let home = Home::with_key();
+    let secret = home.file("tls.key", "hunter2");
+    let tls =
+        format!("tls = {{ enabled = true, crt_file = \"/nonexistent/tls.crt\", key_file = \"{}\" }}", secret.display());
+    let config = home.file(
+        "config.toml",
+        format!(
+            "[sources.in]\ntype = \"tcp\"\naddress = \"127.0.0.1:0\"\n{tls}\n\
+             [sinks.out]\ntype = \"tcp\"\naddress = \"collector.example:6514\"\ninputs = [\"in\"]\n\
+             tls = {{ enabled = true, ca_file = \"{}\" }}\n",
+            secret.display()
+        ),
+    );
+    for command in ["run", "validate"] {
+        let output = home.beartrap([command.as_ref(), "--config".as_ref(), config.as_os_str()]).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(78), 0));
+        let messages = text(&output.stderr);
+        assert!(
+            messages.contains("source `in`: `tls.crt_file` /nonexistent/tls.crt: there is no such file"),
+            "{messages}"
+        );
+        assert!(messages.contains("sink `out`: `tls.ca_file`"), "{messages}");
+        assert!(!messages.contains("hunter2"), "{messages}");
+    }
+}

@@ -46,9 +46,11 @@ pub(super) const SYNC_INTERVAL: Seconds = Seconds { key: "sync_interval_secs", d
 pub(super) const RECONNECT_MAX: Seconds = Seconds { key: "reconnect_max_secs", default: 30.0, min: 0.1, max: 3600.0 };
 pub(super) const CONNECT_TIMEOUT: Seconds =
     Seconds { key: "connect_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
+pub(super) const HANDSHAKE_TIMEOUT: Seconds =
+    Seconds { key: "handshake_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
 
 const WHOLES: [&Whole; 5] = [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &BUFFER_BYTES, &RESEND_BYTES];
-const SECONDS: [&Seconds; 8] = [
+const SECONDS: [&Seconds; 9] = [
     &SHUTDOWN_GRACE,
     &GLOB_INTERVAL,
     &POLL_INTERVAL,
@@ -57,6 +59,7 @@ const SECONDS: [&Seconds; 8] = [
     &SYNC_INTERVAL,
     &RECONNECT_MAX,
     &CONNECT_TIMEOUT,
+    &HANDSHAKE_TIMEOUT,
 ];
 
 pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "redact", "sources", "sinks"];
@@ -72,6 +75,8 @@ pub(super) const REDACT: &[&str] = &[
 pub(super) const FRAMING: &[&str] = &["method", "character_delimited"];
 pub(super) const CHARACTER_DELIMITED: &[&str] = &["delimiter"];
 pub(super) const CODEC: &[&str] = &["codec"];
+pub(super) const TLS_SOURCE: &[&str] = &["enabled", "crt_file", "key_file", "ca_file"];
+pub(super) const TLS_SINK: &[&str] = &["enabled", "crt_file", "key_file", "ca_file", "server_name"];
 
 /// Which keys a source or sink takes.
 pub(super) struct Kinds {
@@ -98,7 +103,7 @@ pub(super) const SOURCE: Kinds = Kinds {
                 MAX_OPEN_FILES.key,
             ],
         ),
-        ("tcp", &["address", MAX_CONNECTIONS.key]),
+        ("tcp", &["address", MAX_CONNECTIONS.key, HANDSHAKE_TIMEOUT.key, "tls"]),
     ],
 };
 pub(super) const SINK: Kinds = Kinds {
@@ -106,12 +111,15 @@ pub(super) const SINK: Kinds = Kinds {
     of: &[
         ("stdout", &[]),
         ("file", &["path", SYNC_INTERVAL.key]),
-        ("tcp", &["address", RESEND_BYTES.key, RECONNECT_MAX.key, CONNECT_TIMEOUT.key]),
+        ("tcp", &["address", RESEND_BYTES.key, RECONNECT_MAX.key, CONNECT_TIMEOUT.key, "tls"]),
     ],
 };
 
 /// Keys of the design that this version refuses rather than ignores.
-pub(super) const NOT_SUPPORTED: &[&str] = &["tls", "ledger", "api"];
+pub(super) const NOT_SUPPORTED: &[&str] = &["ledger", "api"];
+
+/// Keys of Vector that turn checks off. There are none here.
+pub(super) const NO_SWITCHES: &[&str] = &["verify_certificate", "verify_hostname"];
 
 /// One key, as the reference documents it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +155,8 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
             "framing" => &["framing.method", "framing.character_delimited.delimiter"],
             "decoding" => &["decoding.codec"],
             "encoding" => &["encoding.codec"],
+            "tls" if section == "sources" => &["tls.enabled", "tls.crt_file", "tls.key_file", "tls.ca_file"],
+            "tls" => &["tls.enabled", "tls.crt_file", "tls.key_file", "tls.ca_file", "tls.server_name"],
             _ => &[name],
         };
         for name in names {
@@ -163,6 +173,7 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
 /// Whether a word is one of the keys or sections.
 pub(super) fn is_vocabulary(word: &str) -> bool {
     let kinds = [&SOURCE, &SINK];
-    [ROOT, REDACT, FRAMING, CHARACTER_DELIMITED, CODEC, NOT_SUPPORTED].iter().any(|keys| keys.contains(&word))
+    let tables = [ROOT, REDACT, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES, NOT_SUPPORTED];
+    tables.iter().any(|keys| keys.contains(&word))
         || kinds.iter().any(|kinds| kinds.any.contains(&word) || kinds.of.iter().any(|(_, keys)| keys.contains(&word)))
 }

@@ -8,6 +8,7 @@ mod section;
 mod sinks;
 mod snippet;
 mod sources;
+mod tls;
 mod values;
 
 pub use diagnostics::Diagnostics;
@@ -96,8 +97,12 @@ pub struct FileSource {
 pub struct TcpSource {
     /// Where it listens.
     pub address: SocketAddr,
+    /// How connections are encrypted; `None` means plaintext.
+    pub tls: Option<TlsServer>,
     /// Connections above this number wait in the listen queue.
     pub max_connections: usize,
+    /// How long a client may take to shake hands for TLS.
+    pub handshake_timeout: Duration,
 }
 
 /// `[sinks.NAME]`
@@ -151,10 +156,59 @@ pub struct FileSink {
 pub struct TcpSink {
     /// Host and port of the peer.
     pub address: String,
+    /// How the connection is encrypted; `None` means plaintext.
+    pub tls: Option<TlsClient>,
     /// How many of the last bytes that the peer's kernel has acknowledged are sent again after a reconnect.
     pub resend_bytes: usize,
     /// The longest pause between two attempts to connect.
     pub reconnect_max: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+}
+
+/// `tls.*` of a source
+#[derive(Clone, Debug)]
+pub struct TlsServer {
+    /// What it shows.
+    pub identity: Identity,
+    /// Authorities of which clients must have a certificate; without it they need none.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `tls.*` of a sink
+#[derive(Clone, Debug)]
+pub struct TlsClient {
+    /// What it shows if the peer asks for a certificate.
+    pub identity: Option<Identity>,
+    /// Authorities of which the peer must have a certificate; without it those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// The name that the peer's certificate must be for.
+    pub server_name: ServerName,
+}
+
+/// A DNS name or an IP address, as certificates are for.
+#[derive(Clone, Debug)]
+pub struct ServerName(pub(super) tokio_rustls::rustls::pki_types::ServerName<'static>);
+
+impl ServerName {
+    /// `None` if no certificate can be for it.
+    pub fn new(name: &str) -> Option<Self> {
+        name.to_owned().try_into().ok().map(Self)
+    }
+}
+
+/// The files of a certificate with its chain, and of its key.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate and those between it and its authority, in PEM.
+    pub crt_file: PathBuf,
+    /// Its key, in PEM.
+    pub key_file: PathBuf,
+}
+
+impl Config {
+    /// Reads the files that sources and sinks name for TLS, and says what is wrong with them: one line each.
+    pub fn tls_problems(&self) -> Vec<String> {
+        super::tls::problems(self)
+    }
 }

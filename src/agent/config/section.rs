@@ -42,6 +42,10 @@ impl<'a> Section<'a> {
             if keys::NOT_SUPPORTED.contains(&name) {
                 let message = format!("{quoted} is not supported in this version");
                 self.report.add(Problem::at(&span, message).help("leave it out: it would have no effect"));
+            } else if keys::NO_SWITCHES.contains(&name) {
+                let message = format!("there is no {quoted}: certificates and names are always checked");
+                let help = "leave it out; `tls.ca_file` names the authorities that are trusted";
+                self.report.add(Problem::at(&span, message).help(help));
             } else if let Some(place) = elsewhere(name) {
                 self.report.add(Problem::at(&span, format!("{quoted} does not belong {}: {place}", self.place())));
             } else {

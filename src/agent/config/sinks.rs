@@ -3,6 +3,7 @@
 use super::keys;
 use super::section::{Section, Text};
 use super::sources::kind;
+use super::tls;
 use super::{FileSink, Sink, SinkKind, TcpSink, WhenFull};
 use crate::codec::Codec;
 use std::ops::Range;
@@ -39,7 +40,7 @@ pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> Na
         }
         Some("tcp") => {
             let address = section.filled_string("address", r#"address = "collector.example:6514""#);
-            (address.as_ref().map(|address| address.span.clone()), tcp(section, address).map(SinkKind::Tcp))
+            (address.as_ref().map(|address| address.span.clone()), tcp(section, address, base).map(SinkKind::Tcp))
         }
         _ => (None, None),
     };
@@ -62,10 +63,12 @@ fn file(section: &Section<'_>, path: Option<Text<'_>>, base: &Path) -> Option<Fi
     Some(FileSink { path, sync_interval })
 }
 
-fn tcp(section: &Section<'_>, address: Option<Text<'_>>) -> Option<TcpSink> {
+fn tcp(section: &Section<'_>, address: Option<Text<'_>>, base: &Path) -> Option<TcpSink> {
     let resend_bytes = section.whole(&keys::RESEND_BYTES);
     let reconnect_max = section.seconds(&keys::RECONNECT_MAX);
     let connect_timeout = section.seconds(&keys::CONNECT_TIMEOUT);
-    let address = section.peer_address("address", &address?)?;
-    Some(TcpSink { address, resend_bytes, reconnect_max, connect_timeout })
+    let text = address?;
+    let address = section.peer_address("address", &text)?;
+    let tls = tls::client(section, &text, base);
+    Some(TcpSink { address, tls, resend_bytes, reconnect_max, connect_timeout })
 }

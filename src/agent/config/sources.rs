@@ -3,6 +3,7 @@
 use super::diagnostics::Problem;
 use super::keys::{self, Kinds};
 use super::section::{Section, Text, list};
+use super::tls;
 use super::{FileSource, Source, SourceKind, TcpSource};
 use crate::codec::{Codec, Framing, RUNTIME_LINE_BYTES};
 use std::ops::Range;
@@ -45,7 +46,7 @@ pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> 
     let kind_value = match kind {
         Some("stdin") => Some(SourceKind::Stdin),
         Some("file") => Some(SourceKind::File(file(section, base))),
-        Some("tcp") => tcp(section, address).map(SourceKind::Tcp),
+        Some("tcp") => tcp(section, address, base).map(SourceKind::Tcp),
         _ => None,
     };
     let source = kind_value.map(|kind| Source { name: name.text.to_owned(), framing, codec, max_record_bytes, kind });
@@ -89,10 +90,12 @@ fn file(section: &Section<'_>, base: &Path) -> FileSource {
     }
 }
 
-fn tcp(section: &Section<'_>, address: Option<Text<'_>>) -> Option<TcpSource> {
+fn tcp(section: &Section<'_>, address: Option<Text<'_>>, base: &Path) -> Option<TcpSource> {
     let max_connections = section.whole(&keys::MAX_CONNECTIONS);
+    let handshake_timeout = section.seconds(&keys::HANDSHAKE_TIMEOUT);
+    let tls = tls::server(section, base);
     let address = section.listen_address("address", &address?)?;
-    Some(TcpSource { address, max_connections })
+    Some(TcpSource { address, tls, max_connections, handshake_timeout })
 }
 
 /// Reads `type`, and reports each key that does not belong to it.

@@ -1,6 +1,7 @@
 //! One connection, from its handshake to its end.
 
 use super::super::source::{READ_BYTES, SourceReport, Stream, StreamEnd, decoding, reading_ends};
+use super::handshakes::Turn;
 use super::{Handshake, Peer, Shared};
 use std::io;
 use std::pin::pin;
@@ -16,28 +17,38 @@ pub(super) struct Ended {
 }
 
 /// Reads one connection to its end.
-pub(super) async fn run<S, H: Handshake<S>>(shared: Arc<Shared>, handshake: Arc<H>, socket: S, peer: Peer) -> Ended {
+pub(super) async fn run<S, H: Handshake<S>>(
+    shared: Arc<Shared>,
+    handshake: Arc<H>,
+    socket: S,
+    peer: Peer,
+    turn: Option<Turn>,
+) -> Ended {
     let name = &shared.source.name;
     let mut ends = pin!(reading_ends(shared.stop.clone(), shared.grace));
     let shaken = tokio::select! {
         biased;
-        shaken = tokio::time::timeout(H::TIME_MAX, handshake.shake(socket)) => shaken,
+        shaken = shake(&*handshake, socket, turn) => shaken,
         () = &mut ends => return Ended { report: SourceReport::default(), sinks_open: true },
     };
-    let shaken = shaken.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")));
     let mut socket = match shaken {
         Ok(socket) => socket,
         Err(error) => {
             tracing::debug!(source = name, %peer, %error, "no connection: the handshake failed");
+            if let Some(failed) = shared.failed_handshakes.count() {
+                tracing::warn!(source = name, failed, %peer, %error, "handshakes failed; the last of them");
+            }
             return Ended { report: SourceReport { failed_handshakes: 1, ..Default::default() }, sinks_open: true };
         }
     };
     let decoding = decoding(&shared.source, true);
     let mut stream = Stream::new(&shared.redaction, decoding, shared.outlet.clone(), shared.stop.clone());
-    let mut end = read(&shared, &mut socket, peer, &mut stream, ends).await;
-    if end.is_ok() {
-        end = stream.finish().await;
-    }
+    let read = read(&shared, &mut socket, peer, &mut stream, ends).await;
+    let lost = matches!(read, Ok(InputEnd::Lost));
+    let end = match read {
+        Ok(_) => stream.finish().await,
+        Err(end) => Err(end),
+    };
     let sinks_open = match end {
         Ok(()) => true,
         Err(StreamEnd::Closed) => false,
@@ -46,7 +57,27 @@ pub(super) async fn run<S, H: Handshake<S>>(shared: Arc<Shared>, handshake: Arc<
             true
         }
     };
-    Ended { report: stream.report(), sinks_open }
+    handshake.close(socket).await;
+    Ended { report: SourceReport { lost_streams: u64::from(lost), ..stream.report() }, sinks_open }
+}
+
+/// A handshake ends in time, or to make room.
+async fn shake<S, H: Handshake<S>>(handshake: &H, socket: S, turn: Option<Turn>) -> io::Result<H::Stream> {
+    let shaken = handshake.shake(socket);
+    let (Some(time_max), Some(mut turn)) = (handshake.time_max(), turn) else { return shaken.await };
+    let failed = |why| Err(io::Error::new(io::ErrorKind::TimedOut, why));
+    tokio::select! {
+        biased;
+        () = turn.ended() => failed("it was the oldest when another needed room"),
+        shaken = tokio::time::timeout(time_max, shaken) => shaken.unwrap_or_else(|_| failed("it took too long")),
+    }
+}
+
+/// Why there is no more to read. What was read is finished in either case.
+enum InputEnd {
+    Ended,
+    /// Without a proper end: there may have been more.
+    Lost,
 }
 
 /// Reads until the peer closes, resets, or the stop's time is over. All three leave a half record to be finished.
@@ -56,20 +87,20 @@ async fn read(
     peer: Peer,
     stream: &mut Stream,
     mut ends: impl Future<Output = ()> + Unpin,
-) -> Result<(), StreamEnd> {
+) -> Result<InputEnd, StreamEnd> {
     loop {
         let read = tokio::select! {
             biased;
-            () = &mut ends => return Ok(()),
+            () = &mut ends => return Ok(InputEnd::Ended),
             read = read_some(socket) => read,
         };
         match read {
-            Ok(input) if input.is_empty() => return Ok(()),
+            Ok(input) if input.is_empty() => return Ok(InputEnd::Ended),
             Ok(input) => stream.push(input).await?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 tracing::debug!(source = shared.source.name, %peer, %error, "connection lost");
-                return Ok(());
+                return Ok(InputEnd::Lost);
             }
         }
         // A peer that sends faster than we work must not keep others from running.
