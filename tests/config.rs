@@ -1,5 +1,6 @@
 //! The loader: what it accepts, what it says, and what it keeps to itself.
 
+use beartrap::agent::Limits;
 use beartrap::agent::config::{Config, ServerName, SinkKind, SourceKind, WhenFull, keys};
 use beartrap::codec::{Codec, Framing};
 use proptest::prelude::*;
@@ -107,6 +108,7 @@ fn sidecar_listens_and_sends_on_the_loopback_interface() {
     assert_eq!(source.address.to_string(), "127.0.0.1:5170");
     let SinkKind::Tcp(sink) = &config.sinks[0].kind else { panic!("no tcp sink") };
     assert_eq!(sink.address, "127.0.0.1:5171");
+    assert!(Limits::of(&config).total_bytes() <= 128 << 20, "it says so, and docs/operations.md too");
 }
 
 #[test]
@@ -119,6 +121,7 @@ fn kubernetes_follows_pods() {
     assert!(follows("/var/log/pods/shop_web-7d4b_0f3c/web/0.log"));
     assert!(!follows("/var/log/pods/logging_beartrap-x2x_0f3c/beartrap/0.log"));
     assert_eq!(config.sources[0].codec, Codec::Cri);
+    assert!(Limits::of(&config).total_bytes() <= 320 << 20, "it says so");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::args::ConfigArgs;
 use super::exit::{Exit, Failure};
 use super::{canary, key, stderr, validate};
-use crate::agent::{self, Agent, Controller, Outcome};
+use crate::agent::{self, Agent, Controller, Limits, Outcome};
 use crate::redact::Redaction;
 use std::process::ExitCode;
 
@@ -13,10 +13,15 @@ pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
     let (keys, key_path) = key::load(config.redact.key_file.as_deref())?;
     let redaction = Redaction::new(keys, config.redact.options.clone()).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
+    Limits::of(&config).check().map_err(Failure::with(Exit::Config))?;
     canary::check(|seed| agent::check_engine(&config, &redaction, seed))?;
 
     let cannot_start = |error| Failure::new(Exit::Io, format_args!("can't start: {error}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot_start)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(agent::worker_threads())
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
     let outcome = runtime.block_on(async {
         let (controller, control) = Controller::channel();
         controller.follow_signals().map_err(cannot_start)?;
