@@ -19,12 +19,15 @@ pub(super) struct Release {
     waiting: CleanBlock,
     /// The unfinished record has been cut.
     is_cut: bool,
+    /// All that was there of the unfinished record has left: at its end there may be nothing more.
+    is_emptied: bool,
     split_records: u64,
 }
 
 impl Release {
     pub fn at_once(delimiter: Option<u8>) -> Self {
-        Self { delimiter, record_bytes_max: None, waiting: CleanBlock::new(), is_cut: false, split_records: 0 }
+        let waiting = CleanBlock::new();
+        Self { delimiter, record_bytes_max: None, waiting, is_cut: false, is_emptied: false, split_records: 0 }
     }
 
     pub fn whole_records(delimiter: Option<u8>, record_bytes_max: usize) -> Self {
@@ -58,14 +61,30 @@ impl Release {
         self.waiting.append_bytes(&waiting, rest..waiting.len());
     }
 
+    /// Lets all that waits of the unfinished record leave as a record of its own.
+    pub fn cut_now(&mut self, out: &mut CleanBlock) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting = self.take_waiting();
+        out.append_bytes(&waiting, 0..waiting.len());
+        self.terminate(out);
+        self.count_cut();
+        self.is_emptied = true;
+    }
+
     /// Ends the unfinished record; it gets its delimiter or mark if it is `terminated` or leaves as a whole.
     pub fn end(&mut self, out: &mut CleanBlock, terminated: bool) {
         if self.holds_records_back() {
             let waiting = self.take_waiting();
             let rest = self.cut(&waiting, 0..waiting.len(), true, out);
             out.append_bytes(&waiting, rest..waiting.len());
+            let is_empty_rest = waiting.is_empty() && self.is_emptied;
             self.keep_memory_of(waiting);
-            self.is_cut = false;
+            self.begin_record();
+            if is_empty_rest {
+                return;
+            }
         }
         if terminated || self.holds_records_back() {
             self.terminate(out);
@@ -79,13 +98,21 @@ impl Release {
         let start = out.len();
         let waiting = self.take_waiting();
         out.append(&waiting);
+        let may_be_empty_rest = waiting.is_empty() && self.is_emptied;
         self.keep_memory_of(waiting);
         write(out);
+        if out.len() == start {
+            return;
+        }
+        if may_be_empty_rest && out.as_bytes().get(start).copied() == self.delimiter {
+            let records = out.split_off(start);
+            out.append_bytes(&records, 1..records.len());
+        }
         if out.len() - start > max {
             let records = out.split_off(start);
             self.cut_delimited(&records, max, out);
         }
-        self.is_cut = false;
+        self.begin_record();
     }
 
     /// Appends what ends a record.
@@ -113,7 +140,7 @@ impl Release {
             }
             out.append_bytes(records, at..end);
             at = end;
-            self.is_cut = false;
+            self.begin_record();
         }
     }
 
@@ -124,10 +151,19 @@ impl Release {
             out.append_bytes(block, range.start..range.start + len);
             self.terminate(out);
             range.start += len;
-            self.split_records += u64::from(!self.is_cut);
-            self.is_cut = true;
+            self.count_cut();
         }
         range.start
+    }
+
+    fn count_cut(&mut self) {
+        self.split_records += u64::from(!self.is_cut);
+        self.is_cut = true;
+    }
+
+    fn begin_record(&mut self) {
+        self.is_cut = false;
+        self.is_emptied = false;
     }
 
     fn take_waiting(&mut self) -> CleanBlock {

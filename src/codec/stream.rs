@@ -178,6 +178,22 @@ impl RecordStream {
         self.framer.finish()
     }
 
+    /// Lets what is decided of an unfinished record leave as a record of its own, for one that waits too long for its end.
+    /// What is undecided stays, and what follows is scanned as its continuation. A record under codec `json` becomes text;
+    /// under `cri` and `docker` the lines leave that waited for others.
+    pub fn cut_record(&mut self, out: &mut CleanBlock) {
+        self.findings.clear();
+        out.set_delimiter(self.delimiter);
+        if let Some(runtime) = &mut self.runtime {
+            runtime.give_up(&mut self.release, out);
+            self.findings.append(&mut runtime.take_findings());
+        } else if self.json.as_ref().is_some_and(|json| !json.record.is_empty()) {
+            self.gathered_as_text(out);
+        }
+        self.release.cut_now(out);
+        self.count();
+    }
+
     /// Bytes of input up to the end of the last record that has been released whole: where a reader may start again.
     pub fn consumed(&self) -> u64 {
         self.consumed
@@ -311,13 +327,19 @@ impl RecordStream {
                 return;
             }
             if !json.is_text {
-                let start = json.give_up();
-                // The engine has not seen the records that were gathered: what is open before this one is known here.
-                self.redactor.resume(self.carry);
-                self.redact(&start, out);
+                self.gathered_as_text(out);
             }
         }
         self.redact(piece, out);
+    }
+
+    /// Hands what was gathered of a JSON record to the text engine, and has the rest go there too.
+    fn gathered_as_text(&mut self, out: &mut CleanBlock) {
+        let Some(json) = &mut self.json else { return };
+        let start = json.give_up();
+        // The engine has not seen the records that were gathered: what is open before this one is known here.
+        self.redactor.resume(self.carry);
+        self.redact(&start, out);
     }
 
     fn redact(&mut self, piece: &[u8], out: &mut CleanBlock) {

@@ -287,8 +287,8 @@ impl RuntimeRecords {
         }
     }
 
-    /// Too much waits: open texts are no longer held.
-    fn give_up(&mut self, release: &mut Release, out: &mut CleanBlock) {
+    /// Too much waits, or for too long: open texts are no longer held.
+    pub fn give_up(&mut self, release: &mut Release, out: &mut CleanBlock) {
         for channel in [Channel::Stdout, Channel::Stderr] {
             let parts = std::mem::take(&mut self.channels[channel as usize].parts);
             self.split_records += u64::from(!parts.is_empty());

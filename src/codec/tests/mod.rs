@@ -1,11 +1,13 @@
 //! Streams and encoders against naive oracles: split everything first, then look at each record.
 
+mod cuts;
 mod encoding;
 mod limits;
 mod streams;
 
 use super::{Codec, Decoding, Framing, RecordStream};
 use crate::redact::{CleanBlock, KeyRing, MARKER_LEN_MAX, Options, Redaction};
+use std::sync::LazyLock;
 
 const MARKER: &[u8] = b"redacted-jwt-0a1b2c3d-00112233445566778899aabbccddeeff";
 const FRAMINGS: [Framing; 6] = [
@@ -17,13 +19,14 @@ const FRAMINGS: [Framing; 6] = [
     Framing::Bytes,
 ];
 
-fn redaction() -> Redaction {
+/// To build one takes longer than most tests.
+static REDACTION: LazyLock<Redaction> = LazyLock::new(|| {
     let keys = KeyRing::parse(&[b'5'; 64]).expect("a key");
     Redaction::new(keys, Options::default()).expect("valid options")
-}
+});
 
 fn stream(framing: Framing, codec: Codec, max_record_bytes: usize, whole_records: bool) -> RecordStream {
-    RecordStream::new(&redaction(), Decoding { framing, codec, max_record_bytes, whole_records })
+    RecordStream::new(&REDACTION, Decoding { framing, codec, max_record_bytes, whole_records })
 }
 
 /// What a stream gave for one way of cutting its input.
