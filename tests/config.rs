@@ -153,6 +153,7 @@ fn the_reference_shows_the_defaults() {
         [sources.network]
         type = "tcp"
         address = "127.0.0.1:5170"
+        permit_origin = ["127.0.0.0/8", "::1/128"]
         framing.method = "character_delimited"
         framing.character_delimited.delimiter = "\u0000"
         tls = { enabled = true, crt_file = "/etc/beartrap/tls/tls.crt", key_file = "/etc/beartrap/tls/tls.key", ca_file = "/etc/beartrap/tls/ca.crt" }
@@ -205,7 +206,11 @@ fn every_setting_arrives() {
         [sources.b]
         type = "tcp"
         address = "[::1]:9"
+        permit_origin = ["10.0.0.0/8", "::1/128"]
         max_connections = 3
+        max_connections_per_peer = 2
+        idle_timeout_secs = 7
+        record_timeout_secs = 0.5
         handshake_timeout_secs = 4
         tls.enabled = true
         tls.crt_file = "b.crt"
@@ -252,7 +257,11 @@ fn every_setting_arrives() {
     assert_eq!(file.max_open_files, 7);
     assert_eq!((b.name.as_str(), b.framing, b.codec), ("b", Framing::CharacterDelimited(b'|'), Codec::Text));
     let SourceKind::Tcp(tcp) = &b.kind else { panic!("a tcp source") };
-    assert_eq!((tcp.address.to_string().as_str(), tcp.max_connections), ("[::1]:9", 3));
+    assert_eq!((tcp.address.to_string().as_str(), tcp.max_connections_per_peer), ("[::1]:9", 2));
+    assert_eq!(tcp.limits.max_connections, 3);
+    assert_eq!([tcp.limits.idle_timeout, tcp.limits.record_timeout].map(|limit| limit.as_millis()), [7000, 500]);
+    let permits = |address: &str| tcp.permit_origin.permit(address.parse().expect("an address"));
+    assert_eq!(["10.1.2.3", "11.1.2.3", "::1", "::2"].map(permits), [true, false, true, false]);
     assert_eq!(tcp.handshake_timeout.as_secs(), 4);
     let tls = tcp.tls.as_ref().expect("TLS");
     let identity = [&tls.identity.crt_file, &tls.identity.key_file];

@@ -52,7 +52,7 @@ impl Limits {
         let sources = config.sources.iter().map(|source| {
             let (streams, keys): (_, &[_]) = match &source.kind {
                 SourceKind::Stdin => (1, &["max_record_bytes"]),
-                SourceKind::Tcp(tcp) => (tcp.max_connections, &["max_connections", "max_record_bytes"]),
+                SourceKind::Tcp(tcp) => (tcp.limits.max_connections, &["max_connections", "max_record_bytes"]),
                 SourceKind::File(file) => (file.max_open_files, &["max_open_files", "max_record_bytes"]),
             };
             // What was read, the record that waits to be complete, and the block that waits for room.

@@ -208,7 +208,7 @@ impl Running {
             }
             (SourceKind::Tcp(tcp), Some(listener)) => {
                 let address = listener.socket.local_addr().unwrap_or(tcp.address);
-                tracing::info!(source = name, kind = "tcp", %address, tcp.max_connections, "source started");
+                tracing::info!(source = name, kind = "tcp", %address, max_connections = tcp.limits.max_connections, "source started");
                 let shared = connections::Shared::new(source, redaction, outlet, stop, grace);
                 let reopen = self.reopen.clone();
                 self.sources.spawn(async move { (name, tcp_source::run(shared, tcp, listener, reopen).await) });
@@ -285,7 +285,11 @@ impl Running {
                     streams = report.streams,
                     broken_streams = report.broken_streams,
                     lost_streams = report.lost_streams,
-                    failed_handshakes = report.failed_handshakes,
+                    failed_handshakes = report.connections.failed_handshakes,
+                    refused_origins = report.connections.refused_origins,
+                    refused_per_peer = report.connections.refused_per_peer,
+                    closed_idle = report.connections.closed_idle,
+                    timed_out_records = report.connections.timed_out_records,
                     split_records = report.stats.split_records,
                     not_json = report.stats.not_json,
                     foreign_records = report.stats.foreign_records,

@@ -14,6 +14,7 @@ pub(super) struct Seldom {
 struct State {
     reported_at: Option<Instant>,
     since: u64,
+    total: u64,
 }
 
 impl Seldom {
@@ -23,13 +24,28 @@ impl Seldom {
 
     /// Counts. If it is time for a report: how many there were since the last one, this one included.
     pub fn count(&self) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        state.since += 1;
+        self.add(1)
+    }
+
+    /// Counts so many at once.
+    pub fn add(&self, times: u64) -> Option<u64> {
+        let mut state = self.state();
+        state.since += times;
+        state.total += times;
         if state.reported_at.is_some_and(|at| at.elapsed() < self.interval) {
             return None;
         }
         state.reported_at = Some(Instant::now());
         Some(std::mem::take(&mut state.since))
+    }
+
+    /// How many there were, reported or not.
+    pub fn total(&self) -> u64 {
+        self.state().total
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -44,6 +60,7 @@ mod tests {
         assert_eq!(told[0], Some(1));
         assert!(told[1..].iter().all(Option::is_none));
         std::thread::sleep(Duration::from_millis(60));
-        assert_eq!(seldom.count(), Some(10));
+        assert_eq!(seldom.add(5), Some(14));
+        assert_eq!(seldom.total(), 15);
     }
 }

@@ -1,6 +1,7 @@
 //! What all sources share: one stream from bytes to the sinks, and when reading ends.
 
 use super::config::Source;
+use super::connections::ConnectionCounts;
 use super::outlet::{Closed, Outlet};
 use super::stop::Stop;
 use crate::codec::{Decoding, FramingError, RecordStream, StreamStats};
@@ -26,8 +27,8 @@ pub(super) struct SourceReport {
     pub broken_streams: u64,
     /// Streams that were reset, or ended without the peer's word that this is their end where TLS has one.
     pub lost_streams: u64,
-    /// Connections that came to no stream.
-    pub failed_handshakes: u64,
+    /// Of a source that listens.
+    pub connections: ConnectionCounts,
     pub findings: Counts,
     pub stats: StreamStats,
 }
@@ -38,7 +39,7 @@ impl SourceReport {
         self.streams += other.streams;
         self.broken_streams += other.broken_streams;
         self.lost_streams += other.lost_streams;
-        self.failed_handshakes += other.failed_handshakes;
+        self.connections.add(&other.connections);
         self.findings.add(&other.findings);
         self.stats.split_records += other.stats.split_records;
         self.stats.not_json += other.stats.not_json;
@@ -97,6 +98,19 @@ impl Stream {
         let mut block = CleanBlock::new();
         let decoded = self.records.finish(&mut block);
         self.send(block, decoded).await
+    }
+
+    /// Sends what is decided of a record that waits too long for its end. False if there was nothing.
+    pub async fn cut_record(&mut self) -> Result<bool, StreamEnd> {
+        let mut block = CleanBlock::new();
+        self.records.cut_record(&mut block);
+        let was_there = !block.is_empty();
+        self.send(block, Ok(())).await.map(|()| was_there)
+    }
+
+    /// Where the first record begins that has not left as a whole, if there is one.
+    pub fn unfinished(&self) -> Option<u64> {
+        self.records.unfinished()
     }
 
     async fn send(&mut self, block: CleanBlock, decoded: Result<(), FramingError>) -> Result<(), StreamEnd> {

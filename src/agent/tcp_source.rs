@@ -1,7 +1,7 @@
 //! A listening TCP socket as a source.
 
 use super::config::TcpSource;
-use super::connections::{self, Listen, Peer, Plain, Shared};
+use super::connections::{self, Admission, Listen, Peer, Plain, Shared};
 use super::failure::Failure;
 use super::source::SourceReport;
 use super::tls::{self, Accept, Fresh, ServerConfig};
@@ -48,12 +48,14 @@ pub(super) async fn run(
     reopen: watch::Receiver<u64>,
 ) -> Result<SourceReport, Failure> {
     let Listening { socket, tls } = listening;
+    let TcpSource { permit_origin: origins, max_connections_per_peer: max_per_peer, limits, .. } = tcp;
+    let admission = Admission { origins, max_per_peer, limits };
     match tls {
-        None => connections::run(shared, socket, Plain, tcp.max_connections).await,
+        None => connections::run(shared, socket, Plain, admission).await,
         Some(fresh) => {
             let current = fresh.keep(format!("source {}", shared.source.name), reopen);
             let accept = Accept { current, time_max: tcp.handshake_timeout };
-            connections::run(shared, socket, accept, tcp.max_connections).await
+            connections::run(shared, socket, accept, admission).await
         }
     }
 }

@@ -199,6 +199,11 @@ impl RecordStream {
         self.consumed
     }
 
+    /// Where the first record begins that has not been released whole; `None` if all have.
+    pub fn unfinished(&self) -> Option<u64> {
+        (self.consumed < self.position).then_some(self.consumed)
+    }
+
     /// The open state at [`consumed`](Self::consumed), to be stored with it.
     pub fn carry(&self) -> Carry {
         self.carry

@@ -1,7 +1,8 @@
 //! An agent under test, and what stands around it.
 
 use beartrap::agent::config::{
-    Config, FileSink, Redact, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource, WhenFull,
+    Config, ConnectionLimits, FileSink, Origins, Redact, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource,
+    WhenFull,
 };
 use beartrap::agent::{Agent, Controller, Outcome};
 use beartrap::codec::{Codec, Framing};
@@ -25,11 +26,17 @@ pub fn tcp_source(max_connections: usize) -> Source {
         max_record_bytes: 1 << 20,
         kind: SourceKind::Tcp(TcpSource {
             address: ([127, 0, 0, 1], 0).into(),
+            permit_origin: Origins::all(),
+            max_connections_per_peer: usize::MAX,
+            limits: ConnectionLimits { max_connections, ..connection_limits() },
             tls: None,
-            max_connections,
             handshake_timeout: Duration::from_secs(10),
         }),
     }
+}
+
+pub fn connection_limits() -> ConnectionLimits {
+    ConnectionLimits { max_connections: 1000, idle_timeout: 10 * PATIENCE, record_timeout: 10 * PATIENCE }
 }
 
 pub fn sink(name: &str, kind: SinkKind) -> Sink {
@@ -140,12 +147,24 @@ impl Log {
         String::from_utf8(self.0.lock().expect("no panic").clone()).expect("the log is text")
     }
 
+    /// A field of the last event with this message.
+    pub fn field(&self, message: &str, field: &str) -> Option<serde_json::Value> {
+        let text = self.text();
+        // The last line may not be whole yet.
+        let mut events = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let event = events.rfind(|event| event["fields"]["message"] == message)?;
+        Some(event["fields"][field].clone())
+    }
+
     /// A number in the last event with this message.
     pub fn number(&self, message: &str, field: &str) -> u64 {
-        let text = self.text();
-        let mut events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let event = events.rfind(|event| event["fields"]["message"] == message).expect("the event was logged");
-        event["fields"][field].as_u64().unwrap_or_else(|| panic!("no {field} in {event}"))
+        let value = self.field(message, field).expect("the event was logged");
+        value.as_u64().unwrap_or_else(|| panic!("no {field} in {message}"))
+    }
+
+    /// How often this message was logged.
+    pub fn count(&self, message: &str) -> usize {
+        self.text().matches(&format!("\"message\":\"{message}")).count()
     }
 }
 
@@ -195,6 +214,23 @@ pub fn read_all(mut socket: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).expect("the stream ends");
     bytes
+}
+
+/// Connects from this address, which must be one of this host.
+pub fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&socket, &SocketAddr::from((from, 0))).expect("an address of this host");
+    connect(&socket, &to).expect("somebody listens");
+    socket.into()
+}
+
+/// Whether the other side has closed.
+pub fn is_closed(socket: &TcpStream) -> bool {
+    socket.set_nonblocking(true).expect("non-blocking");
+    let read = (&mut &*socket).read(&mut [0]);
+    socket.set_nonblocking(false).expect("blocking");
+    !matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// Closes with a reset.

@@ -2,8 +2,12 @@
 
 mod certificates;
 mod harness;
+mod program;
 
+mod connections;
 mod file_sink;
+mod flood;
+mod record_timeout;
 mod stop;
 mod tcp_sink;
 mod tcp_source;

@@ -139,7 +139,7 @@ key_file = "{key}"
 type = "tcp"
 address = "127.0.0.1:0"
 max_connections = MAX
-#max_connections_per_peer = MAX
+max_connections_per_peer = MAX
 [sinks.clean]
 type = "file"
 inputs = ["net"]

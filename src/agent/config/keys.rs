@@ -31,6 +31,8 @@ pub(super) const MAX_OPEN_FILES: Whole =
     Whole { key: "max_open_files", unit: "files", default: 128, min: 1, max: 65_536 };
 pub(super) const MAX_CONNECTIONS: Whole =
     Whole { key: "max_connections", unit: "connections", default: 1000, min: 1, max: 65_536 };
+pub(super) const MAX_CONNECTIONS_PER_PEER: Whole =
+    Whole { key: "max_connections_per_peer", unit: "connections", default: 250, min: 1, max: 65_536 };
 pub(super) const BUFFER_BYTES: Whole =
     Whole { key: "buffer_bytes", unit: "bytes", default: 4 << 20, min: 64 << 10, max: 1 << 30 };
 pub(super) const RESEND_BYTES: Whole =
@@ -42,6 +44,9 @@ pub(super) const POLL_INTERVAL: Seconds = Seconds { key: "poll_interval_secs", d
 pub(super) const ROTATE_WAIT: Seconds = Seconds { key: "rotate_wait_secs", default: 5.0, min: 0.0, max: 86_400.0 };
 pub(super) const CHECKPOINT_INTERVAL: Seconds =
     Seconds { key: "checkpoint_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
+pub(super) const IDLE_TIMEOUT: Seconds = Seconds { key: "idle_timeout_secs", default: 300.0, min: 0.1, max: 86_400.0 };
+pub(super) const RECORD_TIMEOUT: Seconds =
+    Seconds { key: "record_timeout_secs", default: 60.0, min: 0.1, max: 86_400.0 };
 pub(super) const SYNC_INTERVAL: Seconds = Seconds { key: "sync_interval_secs", default: 0.2, min: 0.0, max: 60.0 };
 pub(super) const RECONNECT_MAX: Seconds = Seconds { key: "reconnect_max_secs", default: 30.0, min: 0.1, max: 3600.0 };
 pub(super) const CONNECT_TIMEOUT: Seconds =
@@ -49,13 +54,16 @@ pub(super) const CONNECT_TIMEOUT: Seconds =
 pub(super) const HANDSHAKE_TIMEOUT: Seconds =
     Seconds { key: "handshake_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
 
-const WHOLES: [&Whole; 5] = [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &BUFFER_BYTES, &RESEND_BYTES];
-const SECONDS: [&Seconds; 9] = [
+const WHOLES: [&Whole; 6] =
+    [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &MAX_CONNECTIONS_PER_PEER, &BUFFER_BYTES, &RESEND_BYTES];
+const SECONDS: [&Seconds; 11] = [
     &SHUTDOWN_GRACE,
     &GLOB_INTERVAL,
     &POLL_INTERVAL,
     &ROTATE_WAIT,
     &CHECKPOINT_INTERVAL,
+    &IDLE_TIMEOUT,
+    &RECORD_TIMEOUT,
     &SYNC_INTERVAL,
     &RECONNECT_MAX,
     &CONNECT_TIMEOUT,
@@ -103,7 +111,19 @@ pub(super) const SOURCE: Kinds = Kinds {
                 MAX_OPEN_FILES.key,
             ],
         ),
-        ("tcp", &["address", MAX_CONNECTIONS.key, HANDSHAKE_TIMEOUT.key, "tls"]),
+        (
+            "tcp",
+            &[
+                "address",
+                "permit_origin",
+                MAX_CONNECTIONS.key,
+                MAX_CONNECTIONS_PER_PEER.key,
+                IDLE_TIMEOUT.key,
+                RECORD_TIMEOUT.key,
+                HANDSHAKE_TIMEOUT.key,
+                "tls",
+            ],
+        ),
     ],
 };
 pub(super) const SINK: Kinds = Kinds {

@@ -4,6 +4,7 @@ mod checks;
 mod diagnostics;
 mod keys;
 mod load;
+mod origins;
 mod section;
 mod sinks;
 mod snippet;
@@ -13,6 +14,7 @@ mod values;
 
 pub use diagnostics::Diagnostics;
 pub use keys::{Key, keys};
+pub use origins::Origins;
 
 use crate::codec::{Codec, Framing};
 use std::net::SocketAddr;
@@ -99,10 +101,25 @@ pub struct TcpSource {
     pub address: SocketAddr,
     /// How connections are encrypted; `None` means plaintext.
     pub tls: Option<TlsServer>,
-    /// Connections above this number wait in the listen queue.
-    pub max_connections: usize,
     /// How long a client may take to shake hands for TLS.
     pub handshake_timeout: Duration,
+    /// Who may connect.
+    pub permit_origin: Origins,
+    /// How many connections one address may have; further ones are closed at once.
+    pub max_connections_per_peer: usize,
+    /// What holds for each kind of connection.
+    pub limits: ConnectionLimits,
+}
+
+/// What a source with connections allows them.
+#[derive(Clone, Debug)]
+pub struct ConnectionLimits {
+    /// Connections above this number wait in the listen queue.
+    pub max_connections: usize,
+    /// If another one waits, a connection may be closed that has been silent for so long.
+    pub idle_timeout: Duration,
+    /// How long a record may wait for its end before what there is of it is forwarded.
+    pub record_timeout: Duration,
 }
 
 /// `[sinks.NAME]`

@@ -4,7 +4,7 @@ use super::diagnostics::Problem;
 use super::keys::{self, Kinds};
 use super::section::{Section, Text, list};
 use super::tls;
-use super::{FileSource, Source, SourceKind, TcpSource};
+use super::{ConnectionLimits, FileSource, Source, SourceKind, TcpSource};
 use crate::codec::{Codec, Framing, RUNTIME_LINE_BYTES};
 use std::ops::Range;
 use std::path::Path;
@@ -91,11 +91,21 @@ fn file(section: &Section<'_>, base: &Path) -> FileSource {
 }
 
 fn tcp(section: &Section<'_>, address: Option<Text<'_>>, base: &Path) -> Option<TcpSource> {
-    let max_connections = section.whole(&keys::MAX_CONNECTIONS);
+    let limits = connection_limits(section);
+    let max_connections_per_peer = section.whole(&keys::MAX_CONNECTIONS_PER_PEER);
+    let permit_origin = section.origins("permit_origin");
     let handshake_timeout = section.seconds(&keys::HANDSHAKE_TIMEOUT);
     let tls = tls::server(section, base);
     let address = section.listen_address("address", &address?)?;
-    Some(TcpSource { address, tls, max_connections, handshake_timeout })
+    Some(TcpSource { address, permit_origin, max_connections_per_peer, limits, tls, handshake_timeout })
+}
+
+fn connection_limits(section: &Section<'_>) -> ConnectionLimits {
+    ConnectionLimits {
+        max_connections: section.whole(&keys::MAX_CONNECTIONS),
+        idle_timeout: section.seconds(&keys::IDLE_TIMEOUT),
+        record_timeout: section.seconds(&keys::RECORD_TIMEOUT),
+    }
 }
 
 /// Reads `type`, and reports each key that does not belong to it.

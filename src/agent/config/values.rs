@@ -2,6 +2,7 @@
 
 use super::diagnostics::Problem;
 use super::keys;
+use super::origins::Origins;
 use super::section::{Section, Text};
 use crate::codec::{Codec, Framing};
 use crate::redact::Options;
@@ -43,6 +44,15 @@ impl Section<'_> {
                 .help("for example `127.0.0.1:5170` or `[::1]:5170`; names are not resolved here")
         });
         self.checked(key, text, address)
+    }
+
+    /// Blocks of addresses; everybody without the key, nobody is an error.
+    pub fn origins(&self, key: &str) -> Origins {
+        if !self.has(key) {
+            return Origins::all();
+        }
+        let blocks = self.filled_strings(key, r#"permit_origin = ["10.0.0.0/8", "::1/128"]"#);
+        Origins::of(blocks.iter().filter_map(|text| self.checked(key, text, origin(text.text))).collect())
     }
 
     /// The host and port of a peer.
@@ -167,6 +177,17 @@ fn glob(text: &str, base: &Path) -> Result<glob::Pattern, Wrong> {
         return Err(Wrong::new("matches directories only").help("end it with the files' names, for example `*.log`"));
     }
     Ok(pattern)
+}
+
+fn origin(text: &str) -> Result<ipnet::IpNet, Wrong> {
+    text.parse().map_err(|_| {
+        let is_address = text.parse::<std::net::IpAddr>().is_ok();
+        Wrong::new("holds something that is no block of addresses").help(if is_address {
+            "a single address is written with `/32`, in IPv6 with `/128`"
+        } else {
+            "for example `10.0.0.0/8` or `::1/128`; names are not resolved here"
+        })
+    })
 }
 
 fn peer_address(text: &str) -> Result<(), Wrong> {

@@ -1,13 +1,17 @@
 //! One connection, from its handshake to its end.
 
+use super::super::config::ConnectionLimits;
 use super::super::source::{READ_BYTES, SourceReport, Stream, StreamEnd, decoding, reading_ends};
 use super::handshakes::Turn;
+use super::record_clock::RecordClock;
+use super::table::Activity;
 use super::{Handshake, Peer, Shared};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::ready;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 
 /// How a connection ended.
 pub(super) struct Ended {
@@ -16,49 +20,115 @@ pub(super) struct Ended {
     pub sinks_open: bool,
 }
 
-/// Reads one connection to its end.
-pub(super) async fn run<S, H: Handshake<S>>(
+pub(super) struct Connection {
     shared: Arc<Shared>,
-    handshake: Arc<H>,
-    socket: S,
+    limits: ConnectionLimits,
     peer: Peer,
-    turn: Option<Turn>,
-) -> Ended {
-    let name = &shared.source.name;
-    let mut ends = pin!(reading_ends(shared.stop.clone(), shared.grace));
-    let shaken = tokio::select! {
-        biased;
-        shaken = shake(&*handshake, socket, turn) => shaken,
-        () = &mut ends => return Ended { report: SourceReport::default(), sinks_open: true },
-    };
-    let mut socket = match shaken {
-        Ok(socket) => socket,
-        Err(error) => {
-            tracing::debug!(source = name, %peer, %error, "no connection: the handshake failed");
-            if let Some(failed) = shared.failed_handshakes.count() {
-                tracing::warn!(source = name, failed, %peer, %error, "handshakes failed; the last of them");
+    activity: Arc<Activity>,
+}
+
+impl Connection {
+    pub fn new(shared: Arc<Shared>, limits: ConnectionLimits, peer: Peer) -> Self {
+        Self { shared, limits, peer, activity: Arc::new(Activity::new()) }
+    }
+
+    pub fn activity(&self) -> Arc<Activity> {
+        self.activity.clone()
+    }
+
+    /// Reads the connection to its end.
+    pub async fn run<S, H: Handshake<S>>(self, handshake: Arc<H>, socket: S, turn: Option<Turn>) -> Ended {
+        let shared = &self.shared;
+        let mut ends = pin!(reading_ends(shared.stop.clone(), shared.grace));
+        let shaken = tokio::select! {
+            biased;
+            shaken = shake(&*handshake, socket, turn) => shaken,
+            () = &mut ends => return Ended { report: SourceReport::default(), sinks_open: true },
+        };
+        let mut socket = match shaken {
+            Ok(socket) => socket,
+            Err(error) => {
+                self.shared.events.failed_handshake(self.peer, &error);
+                return Ended { report: SourceReport::default(), sinks_open: true };
             }
-            return Ended { report: SourceReport { failed_handshakes: 1, ..Default::default() }, sinks_open: true };
+        };
+        let decoding = decoding(&shared.source, true);
+        let mut stream = Stream::new(&shared.redaction, decoding, shared.outlet.clone(), shared.stop.clone());
+        let read = self.read(&mut socket, &mut stream, ends).await;
+        self.activity.busy();
+        let lost = matches!(read, Ok(InputEnd::Lost));
+        let end = match read {
+            Ok(_) => stream.finish().await,
+            Err(end) => Err(end),
+        };
+        let sinks_open = match end {
+            Ok(()) => true,
+            Err(StreamEnd::Closed) => false,
+            Err(StreamEnd::Framing(error)) => {
+                self.shared.events.broken(self.peer, &error);
+                true
+            }
+        };
+        handshake.close(socket).await;
+        Ended { report: SourceReport { lost_streams: u64::from(lost), ..stream.report() }, sinks_open }
+    }
+
+    /// Reads until the peer closes or resets, the stop's time is over, or the connection is idle and another one waits.
+    /// All of that leaves a half record to be finished.
+    async fn read(
+        &self,
+        socket: &mut (impl AsyncRead + Unpin),
+        stream: &mut Stream,
+        mut ends: impl Future<Output = ()> + Unpin,
+    ) -> Result<InputEnd, StreamEnd> {
+        let mut clock = RecordClock::new(self.limits.record_timeout);
+        self.activity.silent(Instant::now());
+        loop {
+            let read = tokio::select! {
+                biased;
+                () = &mut ends => return Ok(InputEnd::Ended),
+                // Before all that is done because nothing comes.
+                read = read_some(socket) => read,
+                () = clock.over() => Err(io::ErrorKind::Interrupted.into()),
+                () = self.activity.asked_to_leave() => {
+                    if self.is_idle() {
+                        self.shared.events.closed_idle(self.peer);
+                        return Ok(InputEnd::Ended);
+                    }
+                    continue;
+                }
+            };
+            match read {
+                Ok(input) if input.is_empty() => return Ok(InputEnd::Ended),
+                Ok(input) => {
+                    self.activity.busy();
+                    let began = Instant::now();
+                    stream.push(input).await?;
+                    let now = Instant::now();
+                    clock.advance(stream.unfinished(), now - began, now);
+                    self.activity.silent(now);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::debug!(source = self.shared.source.name, peer = %self.peer, %error, "connection lost");
+                    return Ok(InputEnd::Lost);
+                }
+            }
+            if clock.is_over(Instant::now()) {
+                clock.reset();
+                if stream.cut_record().await? {
+                    self.shared.events.timed_out_record(self.peer);
+                }
+            }
+            // A peer that sends faster than we work must not keep others from running.
+            tokio::task::consume_budget().await;
         }
-    };
-    let decoding = decoding(&shared.source, true);
-    let mut stream = Stream::new(&shared.redaction, decoding, shared.outlet.clone(), shared.stop.clone());
-    let read = read(&shared, &mut socket, peer, &mut stream, ends).await;
-    let lost = matches!(read, Ok(InputEnd::Lost));
-    let end = match read {
-        Ok(_) => stream.finish().await,
-        Err(end) => Err(end),
-    };
-    let sinks_open = match end {
-        Ok(()) => true,
-        Err(StreamEnd::Closed) => false,
-        Err(StreamEnd::Framing(error)) => {
-            tracing::warn!(source = name, %peer, %error, "connection closed");
-            true
-        }
-    };
-    handshake.close(socket).await;
-    Ended { report: SourceReport { lost_streams: u64::from(lost), ..stream.report() }, sinks_open }
+    }
+
+    /// Something may have come since it was asked to leave.
+    fn is_idle(&self) -> bool {
+        self.activity.silent_since().is_some_and(|since| since.elapsed() >= self.limits.idle_timeout)
+    }
 }
 
 /// A handshake ends in time, or to make room.
@@ -78,34 +148,6 @@ enum InputEnd {
     Ended,
     /// Without a proper end: there may have been more.
     Lost,
-}
-
-/// Reads until the peer closes, resets, or the stop's time is over. All three leave a half record to be finished.
-async fn read(
-    shared: &Shared,
-    socket: &mut (impl AsyncRead + Unpin),
-    peer: Peer,
-    stream: &mut Stream,
-    mut ends: impl Future<Output = ()> + Unpin,
-) -> Result<InputEnd, StreamEnd> {
-    loop {
-        let read = tokio::select! {
-            biased;
-            () = &mut ends => return Ok(InputEnd::Ended),
-            read = read_some(socket) => read,
-        };
-        match read {
-            Ok(input) if input.is_empty() => return Ok(InputEnd::Ended),
-            Ok(input) => stream.push(input).await?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                tracing::debug!(source = shared.source.name, %peer, %error, "connection lost");
-                return Ok(InputEnd::Lost);
-            }
-        }
-        // A peer that sends faster than we work must not keep others from running.
-        tokio::task::consume_budget().await;
-    }
 }
 
 /// Waits for bytes; none at the end. There is memory for them only while there is something to read: most connections

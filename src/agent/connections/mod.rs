@@ -1,33 +1,40 @@
 //! Listening sockets of streams as sources: each connection is a stream of its own.
 //!
 //! ```text
-//! Listen ─▶ Acceptor ─▶ a task for each connection: Handshake ─▶ reading ─▶ Stream
+//! Listen ─▶ Acceptor ─▶ Admission ─▶ a task for each connection: Handshake ─▶ reading ─▶ Stream
+//!                                      ▲ closed if it is idle and another one waits: Table
 //! ```
 
 mod acceptor;
+mod admission;
 mod connection;
+mod events;
 mod handshakes;
+mod record_clock;
+mod table;
+
+pub(super) use admission::Admission;
+pub(super) use events::ConnectionCounts;
 
 use super::config::Source;
 use super::failure::Failure;
 use super::outlet::Outlet;
-use super::seldom::Seldom;
 use super::source::SourceReport;
 use super::stop::Stop;
 use crate::redact::Redaction;
 use acceptor::Acceptor;
-use connection::Ended;
+use connection::{Connection, Ended};
+use events::Events;
 use handshakes::Handshakes;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use table::Table;
 use tokio::io::AsyncRead;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
-
-/// Anybody who reaches the port can make handshakes fail; the log hears of them this often.
-const FAILURES_INTERVAL: Duration = Duration::from_secs(10);
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 /// A socket that gives out connections.
 pub(super) trait Listen: Send + 'static {
@@ -78,6 +85,15 @@ pub(super) enum Peer {
     Network(SocketAddr),
 }
 
+impl Peer {
+    /// Its address, an IPv4 address as such.
+    fn ip(self) -> Option<IpAddr> {
+        match self {
+            Peer::Network(address) => Some(address.ip().to_canonical()),
+        }
+    }
+}
+
 impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -93,7 +109,7 @@ pub(super) struct Shared {
     pub outlet: Outlet,
     pub stop: watch::Receiver<Stop>,
     pub grace: Duration,
-    failed_handshakes: Seldom,
+    events: Events,
 }
 
 impl Shared {
@@ -104,8 +120,8 @@ impl Shared {
         stop: watch::Receiver<Stop>,
         grace: Duration,
     ) -> Self {
-        let failed_handshakes = Seldom::new(FAILURES_INTERVAL);
-        Self { source, redaction, outlet, stop, grace, failed_handshakes }
+        let events = Events::new(&source.name);
+        Self { source, redaction, outlet, stop, grace, events }
     }
 }
 
@@ -114,62 +130,122 @@ pub(super) async fn run<L, H>(
     shared: Shared,
     listener: L,
     handshake: H,
-    max_connections: usize,
+    admission: Admission,
 ) -> Result<SourceReport, Failure>
 where
     L: Listen,
     H: Handshake<L::Socket>,
 {
-    let mut stop = shared.stop.clone();
-    let (shared, handshake) = (Arc::new(shared), Arc::new(handshake));
-    let mut acceptor = Acceptor::new(listener);
-    let mut connections = JoinSet::new();
-    let mut handshakes = Handshakes::default();
-    let begin = |(socket, peer), handshakes: &mut Handshakes| {
-        let turn = handshake.time_max().map(|_| handshakes.begin());
-        connection::run(shared.clone(), handshake.clone(), socket, peer, turn)
+    let mut open = Open {
+        shared: Arc::new(shared),
+        handshake: Arc::new(handshake),
+        table: Table::new(admission.limits.idle_timeout),
+        admission,
+        tasks: JoinSet::new(),
+        handshakes: Handshakes::default(),
+        waiting: None,
+        report: SourceReport::default(),
     };
-    let mut report = SourceReport::default();
-    let mut open = true;
-    while open {
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop != Stop::Running) => break,
-            Some(ended) = connections.join_next() => open = settle(ended, &mut report),
-            accepted = acceptor.accept(&shared.source.name), if connections.len() < max_connections || handshakes.any() => {
-                if let Some(accepted) = accepted {
-                    // Who only begins handshakes must not keep out who means it.
-                    if connections.len() >= max_connections {
-                        handshakes.end_oldest();
+    let mut acceptor = Acceptor::new(listener);
+    if open.take(&mut acceptor).await {
+        open.take_rest(&mut acceptor).await;
+    }
+    drop(acceptor);
+    while let Some(ended) = open.tasks.join_next_with_id().await {
+        open.settle(ended);
+    }
+    open.report.connections = open.shared.events.counts();
+    Ok(open.report)
+}
+
+/// The connections of a source that are open, and one that waits to be.
+struct Open<L: Listen, H> {
+    shared: Arc<Shared>,
+    handshake: Arc<H>,
+    admission: Admission,
+    tasks: JoinSet<Ended>,
+    table: Table,
+    handshakes: Handshakes,
+    /// Accepted while there were as many as there may be.
+    waiting: Option<(L::Socket, Peer)>,
+    report: SourceReport,
+}
+
+impl<L: Listen, H: Handshake<L::Socket>> Open<L, H> {
+    /// Takes connections until the stop, or until the sinks have ended: then it is false.
+    async fn take(&mut self, acceptor: &mut Acceptor<L>) -> bool {
+        let mut stop = self.shared.stop.clone();
+        loop {
+            let is_waited_for = self.waiting.is_some() || acceptor.is_starved();
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop != Stop::Running) => return true,
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    if !self.settle(ended) {
+                        return false;
                     }
-                    connections.spawn(begin(accepted, &mut handshakes));
+                    acceptor.try_again();
                 }
+                accepted = acceptor.accept(&self.shared.events), if self.waiting.is_none() => {
+                    self.waiting = accepted.filter(|(_, peer)| self.admits(*peer));
+                    // Who only begins handshakes must not keep out who means it.
+                    if acceptor.is_starved() || (self.waiting.is_some() && self.is_full()) {
+                        self.handshakes.end_oldest();
+                    }
+                }
+                () = tokio::time::sleep_until(self.table.closing_at(Instant::now())), if is_waited_for => {
+                    self.table.close_longest_idle(Instant::now());
+                }
+            }
+            if !self.is_full()
+                && let Some((socket, peer)) = self.waiting.take()
+            {
+                self.begin(socket, peer);
             }
         }
     }
-    // Whoever has connected by now may have sent and closed already; closing the listener would reset them.
-    while open && connections.len() < max_connections {
-        match acceptor.waiting().await {
-            Some(accepted) => connections.spawn(begin(accepted, &mut handshakes)),
-            None => break,
-        };
-    }
-    drop(acceptor);
-    while let Some(ended) = connections.join_next().await {
-        settle(ended, &mut report);
-    }
-    Ok(report)
-}
 
-/// Adds a connection's report. False if its sinks have ended, and with them the source.
-fn settle(ended: Result<Ended, JoinError>, report: &mut SourceReport) -> bool {
-    match ended {
-        Ok(connection) => {
-            report.add(&connection.report);
-            connection.sinks_open
+    /// Whoever has connected by now may have sent and closed already; closing the listener would reset them.
+    async fn take_rest(&mut self, acceptor: &mut Acceptor<L>) {
+        if let Some((socket, peer)) = self.waiting.take() {
+            self.begin(socket, peer);
         }
-        // The engine failed: that ends the agent.
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => false,
+        while !self.is_full()
+            && let Some((socket, peer)) = acceptor.waiting().await
+        {
+            if self.admits(peer) {
+                self.begin(socket, peer);
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.table.len() >= self.admission.limits.max_connections
+    }
+
+    fn admits(&self, peer: Peer) -> bool {
+        self.admission.admits(peer, &self.table, &self.shared.events)
+    }
+
+    fn begin(&mut self, socket: L::Socket, peer: Peer) {
+        let turn = self.handshake.time_max().map(|_| self.handshakes.begin());
+        let connection = Connection::new(self.shared.clone(), self.admission.limits.clone(), peer);
+        let activity = connection.activity();
+        let task = self.tasks.spawn(connection.run(self.handshake.clone(), socket, turn));
+        self.table.add(task.id(), peer.ip(), activity);
+    }
+
+    /// Adds a connection's report. False if its sinks have ended, and with them the source.
+    fn settle(&mut self, ended: Result<(Id, Ended), JoinError>) -> bool {
+        match ended {
+            Ok((id, connection)) => {
+                self.table.remove(id);
+                self.report.add(&connection.report);
+                connection.sinks_open
+            }
+            // The engine failed: that ends the agent.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => false,
+        }
     }
 }
