@@ -177,7 +177,8 @@ class Bench:
                 else:
                     tally.altered += 1
                     tally.first_altered = tally.first_altered or line[:200]
-        tally.lost = sum(1 for number in range(start, end) if not seen[number])
+        lost = [number for number in range(start, end) if not seen[number]]
+        tally.lost, tally.first_lost = len(lost), lost[:5]
         return tally
 
     def is_torn(self, line, end):
@@ -209,6 +210,7 @@ class Tally:
     torn: int = 0
     altered: int = 0
     first_altered: bytes = b""
+    first_lost: list = field(default_factory=list)
 
 
 class Process:
@@ -356,8 +358,8 @@ def check(bench, place, result, tally, duplicates=False):
     """Adds a tally to the result and holds the invariants C, L and I against it."""
     result.add(tally)
     result.leaked += bench.leaks(place)
-    expect(tally.lost == 0, f"{tally.lost} of {tally.records} lines are lost")
     expect(tally.altered == 0, f"{tally.altered} lines were altered, the first: {tally.first_altered!r}")
+    expect(tally.lost == 0, f"{tally.lost} of {tally.records} lines are lost, the first: {tally.first_lost}")
     expect(result.leaked == 0, "a piece of a credential leaked")
     if not duplicates:
         expect(tally.duplicates == 0 and tally.torn == 0, f"{tally.duplicates} duplicates, {tally.torn} torn lines")

@@ -378,7 +378,7 @@ def output_moved(bench, full):
     code = agent.stop()
     result.ended(agent, code)
     expect(code == 0, f"the agent ended with {code}")
-    check(bench, place, result, bench.tally(b"".join(p.read_bytes() for p in (place / "out").iterdir()), end))
+    check(bench, place, result, bench.tally(lines_of([path.read_bytes() for path in (place / "out").iterdir()]), end))
     return result
 
 
