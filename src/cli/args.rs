@@ -1,6 +1,7 @@
 //! The command line as it was typed.
 
 use crate::codec::Codec;
+use crate::filter::{OnFailure, Policy, WhenFull};
 use crate::rule_file::OnUnsupported;
 use crate::scan::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -96,6 +97,8 @@ pub(super) struct FilterArgs {
     /// What a credential becomes, {} standing for the marker, for example "hidden:{}"
     #[arg(long, value_name = "TEMPLATE")]
     pub replacement: Option<String>,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     /// Print lines, bytes, findings and speed to standard error at the end
     #[arg(long)]
     pub stats: bool,
@@ -112,6 +115,8 @@ impl FilterArgs {
             (self.output.is_some(), "--output"),
             (self.codec.is_some(), "--codec"),
             (self.replacement.is_some(), "--replacement"),
+            (self.policy.when_full.is_some(), "--when-full"),
+            (self.policy.on_failure.is_some(), "--on-failure"),
             (self.stats, "--stats"),
         ]
         .into_iter()
@@ -137,6 +142,48 @@ pub(super) struct RuleArgs {
     /// [default: error]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub on_unsupported: Option<OnUnsupportedName>,
+}
+
+/// An output that can't keep up or fails.
+#[derive(Debug, Args)]
+pub(super) struct PolicyArgs {
+    /// What to do while the reader of the output takes no more: wait, or drop whole lines of what is piped in, and count
+    /// them [default: block]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub when_full: Option<WhenFullName>,
+    /// What to do once nothing can be written any more: exit, or read the input to its end and discard it, so that the
+    /// program that writes it goes on [default: exit]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub on_failure: Option<OnFailureName>,
+}
+
+impl PolicyArgs {
+    pub fn policy(&self) -> Policy {
+        Policy {
+            when_full: match self.when_full {
+                None | Some(WhenFullName::Block) => WhenFull::Block,
+                Some(WhenFullName::DropNewest) => WhenFull::DropNewest,
+            },
+            on_failure: match self.on_failure {
+                None | Some(OnFailureName::Exit) => OnFailure::Exit,
+                Some(OnFailureName::Drain) => OnFailure::Drain,
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum WhenFullName {
+    Block,
+    // As in configurations.
+    #[value(name = "drop_newest")]
+    DropNewest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnFailureName {
+    Exit,
+    Drain,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -223,6 +270,8 @@ pub(super) struct ExecArgs {
     pub key: KeyArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,

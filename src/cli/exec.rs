@@ -2,10 +2,12 @@
 
 use super::args::ExecArgs;
 use super::exit::{Exit, Failure};
+use super::filter::level;
 use super::{canary, harden, key, stderr};
 use crate::codec::Codec;
-use crate::filter::{self, Command, CommandError, shell_code};
+use crate::filter::{self, Command, CommandError, Notice, OnFailure, WhenFull, shell_code};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Level;
 
 /// Runs a command with both of its outputs redacted.
@@ -23,13 +25,26 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
         };
         Failure::new(exit, format_args!("{}: {error}", program.display()))
     })?;
-    let mut lost = false;
-    let status = command.wait(&redaction, |error| {
-        lost = true;
-        stderr::report(Level::ERROR, &error.to_string());
-    });
-    let status = status.map_err(|error| Failure::new(Exit::Io, format_args!("can't wait for the command: {error}")))?;
+    let policy = args.policy.policy();
+    if policy.when_full == WhenFull::DropNewest {
+        stderr::hand_over();
+    }
+    let unread = AtomicBool::new(false);
+    let notify = |notice: Notice| {
+        unread.fetch_or(matches!(notice, Notice::Unread(_)), Ordering::Relaxed);
+        stderr::report(level(&notice), &notice.to_string());
+    };
+    let waited = command.wait(&redaction, policy, &notify);
+    let (status, failures) =
+        waited.map_err(|error| Failure::new(Exit::Io, format_args!("can't wait for the command: {error}")))?;
+    let errors = failures.iter().filter(|failure| !matches!(failure, filter::Failure::ReaderGone { .. }));
+    if policy.on_failure == OnFailure::Exit {
+        errors.clone().for_each(|error| stderr::report(Level::ERROR, &error.to_string()));
+    }
+    if errors.clone().any(|error| matches!(error, filter::Failure::Engine)) {
+        return Ok(Exit::Engine.into());
+    }
     // The command's own failure says more than that some of its output is missing.
-    let lost = lost && status.success();
+    let lost = (errors.count() > 0 || unread.into_inner()) && status.success();
     Ok(if lost { Exit::Io.into() } else { ExitCode::from(shell_code(status)) })
 }

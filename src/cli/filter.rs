@@ -5,7 +5,9 @@ use super::exit::{Exit, Failure};
 use super::progress::Progress;
 use super::{canary, key, stderr};
 use crate::codec::Codec;
-use crate::filter::{self, Filter, FilterEnd, Input, Output, OutputError, Stop, Totals};
+use crate::filter::{
+    self, Filter, FilterEnd, Input, InputError, Notice, OnFailure, Output, OutputError, Stop, Totals, WhenFull,
+};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,16 +35,24 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
     let progress = progress(global, &inputs, args.output.is_some());
     let whole_len = inputs.iter().map(Input::file_len).sum::<Option<u64>>();
     let of_whole = || whole_len.map_or_else(String::new, |len| format!(" of {:.0}", len as f64 / 1e6));
-    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, count_lines: args.stats };
+    let policy = args.policy.policy();
+    if policy.when_full == WhenFull::DropNewest {
+        stderr::hand_over();
+    }
+    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, policy, count_lines: args.stats };
 
     let (mut totals, mut unread) = (Totals::default(), false);
     let started = Instant::now();
-    let complain = |error| {
-        unread = true;
+    let notify = |notice| {
         progress.clear();
-        stderr::report(Level::ERROR, &error_with_hint(&error));
+        let message = match &notice {
+            Notice::Unread(error) => error_with_hint(error),
+            notice => notice.to_string(),
+        };
+        unread |= matches!(notice, Notice::Unread(_));
+        stderr::report(level(&notice), &message);
     };
-    let end = filter.run(&mut totals, complain, |len| progress.add(len, of_whole));
+    let end = filter.run(&mut totals, notify, |len| progress.add(len, of_whole));
     progress.clear();
     if args.stats {
         let seconds = started.elapsed().as_secs_f64();
@@ -51,7 +61,13 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
             LogFormat::Json => stats_json(&totals, seconds),
         });
     }
-    match end.map_err(output_failure)? {
+    let end = match end {
+        Ok(end) => end,
+        // It was told when it happened.
+        Err(failure) if policy.on_failure == OnFailure::Drain => return Ok(exit_code(&failure).into()),
+        Err(failure) => return Err(Failure::new(exit_code(&failure), failure)),
+    };
+    match end {
         FilterEnd::Stopped => {
             // A part of a file is no success: whoever waits for this process is to see that a signal ended it.
             let number = i32::try_from(signal.load(Ordering::Acquire)).unwrap_or_default();
@@ -87,6 +103,21 @@ fn output_failure(error: OutputError) -> Failure {
     Failure::new(exit, error)
 }
 
+fn exit_code(failure: &filter::Failure) -> Exit {
+    match failure {
+        filter::Failure::Output(_) => Exit::Io,
+        filter::Failure::ReaderGone { .. } => Exit::Done,
+        filter::Failure::Engine => Exit::Engine,
+    }
+}
+
+pub(super) fn level(notice: &Notice) -> Level {
+    match notice {
+        Notice::Unread(_) | Notice::Draining { is_error: true, .. } => Level::ERROR,
+        Notice::Draining { .. } | Notice::Dropping { .. } | Notice::Ended { .. } => Level::WARN,
+    }
+}
+
 /// The output is stuck and the grace time is over; a blocked write can't be called back, so the process ends here.
 #[expect(clippy::disallowed_methods, reason = "the thread with the buffers and keys is stuck in a write")]
 fn give_up(undelivered: u64) {
@@ -95,11 +126,12 @@ fn give_up(undelivered: u64) {
         std::process::exit(Exit::Done as i32);
     }
     stderr::report_unless_blocked(&format!("stopped with {undelivered} bytes read and not written"));
+    stderr::settle();
     std::process::exit(Exit::Undelivered as i32);
 }
 
 /// A mistyped subcommand is taken for a file.
-fn error_with_hint(error: &filter::InputError) -> String {
+fn error_with_hint(error: &InputError) -> String {
     let missing = error.error.kind() == std::io::ErrorKind::NotFound;
     let similar = super::pages::subcommands()
         .into_iter()
@@ -113,8 +145,14 @@ fn error_with_hint(error: &filter::InputError) -> String {
 fn stats_text(totals: &Totals, seconds: f64) -> String {
     let speed = totals.bytes_read as f64 / 1e9 / seconds.max(1e-9);
     let kinds: Vec<_> = totals.findings.by_kind().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
+    let mut lost = String::new();
+    for (loss, what) in [(totals.dropped, "dropped"), (totals.discarded, "discarded")] {
+        if loss.bytes > 0 {
+            lost += &format!("{loss} {what}, ");
+        }
+    }
     format!(
-        "beartrap: {} lines, {} bytes read, {} bytes written, {} findings ({}), {seconds:.3} s, {speed:.3} GB/s\n",
+        "beartrap: {} lines, {} bytes read, {} bytes written, {} findings ({}), {lost}{seconds:.3} s, {speed:.3} GB/s\n",
         totals.lines,
         totals.bytes_read,
         totals.bytes_written,
@@ -135,6 +173,10 @@ fn stats_json(totals: &Totals, seconds: f64) -> String {
         "bytes_read": totals.bytes_read,
         "bytes_written": totals.bytes_written,
         "findings": findings,
+        "dropped_records": totals.dropped.records,
+        "dropped_bytes": totals.dropped.bytes,
+        "discarded_records": totals.discarded.records,
+        "discarded_bytes": totals.discarded.bytes,
         "seconds": seconds,
     });
     format!("{stats}\n")

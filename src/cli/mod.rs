@@ -37,7 +37,9 @@ pub fn main() -> ExitCode {
         Ok(typed) => run(typed, core_limit),
         Err(code) => code,
     };
-    std::panic::catch_unwind(run).unwrap_or(Exit::Engine.into())
+    let code = std::panic::catch_unwind(run).unwrap_or(Exit::Engine.into());
+    stderr::settle();
+    code
 }
 
 fn parse() -> Result<Typed, ExitCode> {

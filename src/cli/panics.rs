@@ -1,5 +1,6 @@
 //! Defects: where, never what. The payload of a panic may quote data.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::Write;
 
 /// A panic prints its place only.
@@ -7,6 +8,12 @@ pub(super) fn print_place_only() {
     std::panic::set_hook(Box::new(|panic| {
         // Not through the redactor, which may be what failed: a place is known when this program is built.
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+        // A stuck standard error must not hold up what goes on after a defect.
+        let stderr = rustix::stdio::stderr();
+        let patience = Timespec { tv_sec: 1, tv_nsec: 0 };
+        if poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&patience)) == Ok(0) {
+            return;
+        }
         let _ = writeln!(std::io::stderr(), "beartrap: internal error{}", place.unwrap_or_default());
     }));
 }

@@ -4,9 +4,24 @@ use crate::redact::{KeyRing, Options, Redaction, Redactor};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::Duration;
 use tracing::Level;
 use zeroize::Zeroizing;
+
+/// Messages that wait for a standard error that may be stuck.
+const MESSAGES_MAX: usize = 64;
+const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
+
+static APART: OnceLock<SyncSender<Message>> = OnceLock::new();
+
+enum Message {
+    Report(Level, String),
+    Text(String),
+    /// Its end is dropped when all before it is written.
+    Settle(SyncSender<()>),
+}
 
 static STDERR: Mutex<Stderr> = Mutex::new(Stderr { redactor: None, level: Level::WARN, json: false });
 
@@ -27,8 +42,48 @@ pub(super) fn set_format(level: Level, json: bool) {
     (stderr.level, stderr.json) = (level, json);
 }
 
+/// From now on messages are written by a thread of their own, and left out while too many wait: standard error may go
+/// down the same stuck pipe as the data, and nobody else is to wait for it.
+pub(super) fn hand_over() {
+    APART.get_or_init(|| {
+        let (sender, messages) = sync_channel(MESSAGES_MAX);
+        let write = move || {
+            for message in messages {
+                match message {
+                    Message::Report(level, message) => report_now(level, &message),
+                    Message::Text(text) => lock().write_redacted(text.as_bytes()),
+                    Message::Settle(settled) => drop(settled),
+                }
+            }
+        };
+        // Without a thread there are no messages, which is what a stuck standard error comes to as well.
+        let _ = std::thread::Builder::new().name("messages".to_owned()).spawn(write);
+        sender
+    });
+}
+
+/// Waits until the messages that were handed over are written, but not for long.
+pub(super) fn settle() {
+    if let Some(apart) = APART.get() {
+        let (settled, settling) = sync_channel::<()>(0);
+        if apart.try_send(Message::Settle(settled)).is_ok() {
+            // Answered by dropping the other end.
+            let _ = settling.recv_timeout(SETTLE_PATIENCE);
+        }
+    }
+}
+
 /// Writes one message for the user.
 pub(super) fn report(level: Level, message: &str) {
+    match APART.get() {
+        Some(apart) => {
+            let _ = apart.try_send(Message::Report(level, message.to_owned()));
+        }
+        None => report_now(level, message),
+    }
+}
+
+fn report_now(level: Level, message: &str) {
     let stderr = lock();
     if level > stderr.level {
         return;
@@ -53,14 +108,19 @@ pub(super) fn report_unless_blocked(message: &str) {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let ready = rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&at_once)) == Ok(1);
     let locked = matches!(STDERR.try_lock(), Err(TryLockError::WouldBlock));
-    if ready && !locked {
+    if APART.get().is_some() || ready && !locked {
         report(Level::ERROR, message);
     }
 }
 
 /// Writes a text as it is, redacted, whatever the level.
 pub(super) fn print(text: &str) {
-    lock().write_redacted(text.as_bytes());
+    match APART.get() {
+        Some(apart) => {
+            let _ = apart.try_send(Message::Text(text.to_owned()));
+        }
+        None => lock().write_redacted(text.as_bytes()),
+    }
 }
 
 fn lock() -> MutexGuard<'static, Stderr> {

@@ -1,9 +1,11 @@
 //! A command whose standard output and standard error are redacted, each as a stream of its own.
 
 use super::engine::Engine;
-use super::input::Source;
-use super::output::{Output, OutputError};
-use super::relay::{End, RelayError, Totals, finish, relay};
+use super::input::{InputError, Source};
+use super::outlet::Outlet;
+use super::output::Output;
+use super::policy::{Failure, Notice, Policy};
+use super::relay::{Relay, Totals};
 use super::stop::{Stop, ignored_signals};
 use crate::codec::Codec;
 use crate::redact::Redaction;
@@ -91,12 +93,17 @@ impl Command {
     /// Redacts its output and forwards signals until it has exited and its output has ended. Processes that it left
     /// behind with the output open are listened to until they are silent for two seconds.
     ///
-    /// Failures of the outputs are handed to `complain`; the command then finds its pipe closed, as it would without
-    /// anything in between.
+    /// When an output fails, the command finds its pipe closed, as it would without anything in between; if the policy
+    /// is to drain, it is read on. What there is to tell while it happens is handed to `notify`, from two threads.
     ///
     /// # Errors
     /// When the system can't say how the command ended.
-    pub fn wait(self, redaction: &Redaction, mut complain: impl FnMut(OutputError)) -> io::Result<ExitStatus> {
+    pub fn wait(
+        self,
+        redaction: &Redaction,
+        policy: Policy,
+        notify: &(impl Fn(Notice) + Sync),
+    ) -> io::Result<(ExitStatus, Vec<Failure>)> {
         let Self { mut child, stdout, stderr, mut signals, exited } = self;
         let Some(pid) = Pid::from_raw(child.id().cast_signed()) else {
             return Err(io::Error::other("the command has no process id"));
@@ -108,8 +115,8 @@ impl Command {
 
         let (status, ends) = std::thread::scope(|scope| {
             let relays = [
-                scope.spawn(|| carry(stdout, redaction, Output::stdout_of_command(), stdout_stop)),
-                scope.spawn(|| carry(stderr, redaction, Output::stderr(), stderr_stop)),
+                scope.spawn(|| carry(stdout, redaction, Output::stdout_of_command(), stdout_stop, policy, notify)),
+                scope.spawn(|| carry(stderr, redaction, Output::stderr(), stderr_stop, policy, notify)),
             ];
             scope.spawn(|| {
                 for number in signals.forever() {
@@ -125,10 +132,8 @@ impl Command {
             handle.close();
             (status, relays.map(|relay| relay.join()))
         });
-        for end in ends {
-            end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).unwrap_or_else(&mut complain);
-        }
-        status
+        let ends = ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        Ok((status?, ends.into_iter().flatten().collect()))
     }
 }
 
@@ -143,20 +148,29 @@ fn stop_pair(exited: &Arc<AtomicBool>) -> io::Result<(Stop, PipeWriter)> {
     Ok((Stop::at_close(reader.into(), exited.clone(), SILENCE_AFTER_EXIT), writer))
 }
 
-fn carry(pipe: PipeReader, redaction: &Redaction, output: Output, stop: Stop) -> Result<(), OutputError> {
+/// Carries one output to its end, and says why not all of it got through.
+fn carry(
+    pipe: PipeReader,
+    redaction: &Redaction,
+    output: Output,
+    stop: Stop,
+    policy: Policy,
+    notify: impl Fn(Notice),
+) -> Option<Failure> {
     // Owned here, so that the command's writes fail as soon as nobody reads.
     let source = Source::from_pipe(pipe);
-    let mut engine = Engine::new(redaction, Codec::Text);
-    let mut totals = Totals::default();
-    let ended = match relay(&source, &mut engine, &output, &stop, &mut totals, false, |_| {}) {
-        Ok(End::ReaderGone) => return Ok(()),
-        Ok(End::Eof | End::Stopped) => finish(&mut engine, &output, &stop, &mut totals),
-        Err(error) => Err(error),
+    let name = output.name().to_owned();
+    let outlet = match Outlet::start(output, policy.when_full) {
+        Ok(outlet) => outlet,
+        Err(failure) => return Some(failure),
     };
-    match ended {
-        Ok(_) => Ok(()),
-        Err(RelayError::Read(error) | RelayError::Write(error)) => Err(output.error(error)),
+    let (mut totals, mut notify) = (Totals::default(), |notice| notify(notice));
+    let engine = Engine::new(redaction, Codec::Text);
+    let mut relay = Relay::new(engine, outlet, stop, policy, &mut totals, &mut notify);
+    if let Err(error) = relay.carry(&source, |_| {}) {
+        relay.notify(Notice::Unread(InputError { name: format!("the command's {name}"), error }));
     }
+    relay.finish()
 }
 
 fn wait_without_reaping(pid: Pid) -> io::Result<()> {

@@ -9,21 +9,27 @@
 mod command;
 mod engine;
 mod input;
+mod outlet;
 mod output;
+mod policy;
 mod relay;
+mod spool;
 mod stop;
+mod wait;
 
 pub use command::{Command, CommandError, shell_code};
 pub use engine::check_engine;
 pub use input::{Input, InputError};
 pub use output::{Output, OutputError};
+pub use policy::{Failure, Loss, Notice, OnFailure, Policy, WhenFull};
 pub use relay::Totals;
 pub use stop::Stop;
 
 use crate::codec::Codec;
 use crate::redact::Redaction;
 use engine::Engine;
-use relay::{End, RelayError};
+use outlet::Outlet;
+use relay::{End, Relay};
 use std::os::fd::AsFd;
 
 /// What the filter does.
@@ -38,6 +44,8 @@ pub struct Filter<'a> {
     pub output: Output,
     /// What ends it early.
     pub stop: Stop,
+    /// What happens to an output that can't keep up or fails.
+    pub policy: Policy,
     /// Whether lines are counted, which costs a pass over the input.
     pub count_lines: bool,
 }
@@ -60,58 +68,56 @@ impl std::fmt::Debug for Filter<'_> {
 }
 
 impl Filter<'_> {
-    /// Reads all inputs. An input that can't be opened or read is handed to `complain`, and the next one is read. `saw_input`
-    /// is told how many bytes were read, each time.
+    /// Reads all inputs. An input that can't be opened or read is handed to `notify`, and the next one is read; so is what
+    /// there is to tell of an output that gets not everything by the user's choice. `saw_input` is told how many bytes
+    /// were read, each time.
     ///
     /// # Errors
-    /// When the output can't be written.
+    /// When the output can't be written, or the engine failed. If the policy is to drain, `notify` was told at once.
     pub fn run(
         self,
         totals: &mut Totals,
-        mut complain: impl FnMut(InputError),
+        mut notify: impl FnMut(Notice),
         saw_input: impl Fn(u64),
-    ) -> Result<FilterEnd, OutputError> {
-        let Self { redaction, codec, inputs, output, stop, count_lines } = self;
+    ) -> Result<FilterEnd, Failure> {
+        let Self { redaction, codec, inputs, output, stop, policy, count_lines } = self;
         if output.is_pipe() {
-            relay::widen(output.as_fd());
+            wait::widen(output.as_fd());
         }
         // One scan over all inputs, as whoever reads the output sees one stream: of a credential that is cut between two
         // files, each half may look like nothing, and the output would show it whole.
-        let mut engine = Engine::new(redaction, codec);
+        let engine = Engine::new(redaction, codec);
+        let outlet = Outlet::start(output, policy.when_full)?;
+        let mut relay = Relay::new(engine, outlet, stop, policy, totals, &mut notify).counting_lines(count_lines);
         let mut end = FilterEnd::Done;
         for input in inputs {
             let name = input.name();
             let source = match input.open() {
                 Ok(source) => source,
                 Err(error) => {
-                    complain(InputError { name, error });
+                    relay.notify(Notice::Unread(InputError { name, error }));
                     continue;
                 }
             };
             if let Some(pipe) = source.widenable() {
-                relay::widen(pipe);
+                wait::widen(pipe);
             }
-            let relayed = relay::relay(&source, &mut engine, &output, &stop, totals, count_lines, &saw_input);
-            totals.findings = engine.counts().clone();
-            match relayed {
+            match relay.carry(&source, &saw_input) {
                 Ok(End::Eof) => {}
-                Ok(End::ReaderGone) => return Ok(FilterEnd::ReaderGone),
+                Ok(End::Failed) => break,
                 Ok(End::Stopped) => {
                     if !source.may_have_last_words() {
                         end = FilterEnd::Stopped;
                     }
                     break;
                 }
-                Err(RelayError::Read(error)) => complain(InputError { name, error }),
-                Err(RelayError::Write(error)) => return Err(output.error(error)),
+                Err(error) => relay.notify(Notice::Unread(InputError { name, error })),
             }
         }
-        let read = relay::finish(&mut engine, &output, &stop, totals);
-        totals.findings = engine.counts().clone();
-        match read {
-            Ok(true) => Ok(end),
-            Ok(false) => Ok(FilterEnd::ReaderGone),
-            Err(RelayError::Read(error) | RelayError::Write(error)) => Err(output.error(error)),
+        match relay.finish() {
+            None => Ok(end),
+            Some(Failure::ReaderGone { .. }) => Ok(FilterEnd::ReaderGone),
+            Some(failure) => Err(failure),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the filter writes.
 
-use super::engine::Released;
 use super::input::{Input, regular_identity};
+use crate::redact::Clean;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -111,6 +111,10 @@ impl Output {
         }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it is a pipe: only those tell when their reader goes.
     pub(super) fn is_pipe(&self) -> bool {
         self.is_pipe
@@ -120,20 +124,26 @@ impl Output {
         OutputError::Io { doing: "write to", name: self.name.clone(), error }
     }
 
-    /// Writes all of it, however often the system takes only a part.
-    pub(super) fn write(&self, released: &Released<'_>) -> io::Result<()> {
-        let mut rest = released.as_bytes();
-        while !rest.is_empty() {
-            match rustix::io::write(self, rest) {
+    /// Writes all of it, however often the system takes only a part; moves `written` along, before an error too.
+    pub(super) fn write(&self, clean: Clean<'_>, written: &mut usize) -> io::Result<()> {
+        while *written < clean.as_bytes().len() {
+            *written += self.write_some(clean.split_at(*written).1)?;
+        }
+        Ok(())
+    }
+
+    /// Writes as much as the system takes at once, and that is something.
+    pub(super) fn write_some(&self, clean: Clean<'_>) -> io::Result<usize> {
+        loop {
+            match rustix::io::write(self, clean.as_bytes()) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => rest = &rest[n..],
+                Ok(len) => return Ok(len),
                 Err(Errno::INTR) => {}
                 // Whoever shares the open file may have made it non-blocking.
                 Err(Errno::AGAIN) => wait_writable(self.as_fd())?,
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
     }
 }
 

@@ -1,15 +1,23 @@
 //! The loop: wait, read, scan, write.
 
-use super::engine::{Engine, Released};
+use super::engine::Engine;
 use super::input::Source;
-use super::output::Output;
+use super::outlet::Outlet;
+use super::policy::{Failure, Loss, Notice, OnFailure, Policy};
 use super::stop::Stop;
-use crate::redact::Counts;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
+use super::wait::{Ready, read, wait};
+use crate::redact::{Clean, Counts};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// Drops go on for as long as the reader is stuck; they are told this often.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// At the end, a reader that takes nothing for this long gets no more where drops are allowed.
+const SILENCE: Duration = Duration::from_secs(10);
+
+const DISCARD_BYTES: usize = 64 << 10;
 
 /// What the filter did.
 #[derive(Clone, Debug, Default)]
@@ -22,140 +30,328 @@ pub struct Totals {
     pub bytes_written: u64,
     /// What was replaced.
     pub findings: Counts,
+    /// Output that was dropped because its reader took no more.
+    pub dropped: Loss,
+    /// What came after nothing could be written any more, and what was on its way then.
+    pub discarded: Loss,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Eof,
-    /// Writing failed because the reader has closed its end.
-    ReaderGone,
     /// The stop's patience is over.
     Stopped,
+    /// Nothing can be written any more, and nothing more is to be read then.
+    Failed,
 }
 
+/// Why an input is not carried on.
 #[derive(Debug)]
-pub(super) enum RelayError {
+enum Broken {
     Read(io::Error),
     Write(io::Error),
-}
-
-/// Carries one input through the engine to its end, or to the end of patience. What is undecided then waits in the
-/// engine for more input or for [`finish`].
-pub(super) fn relay(
-    source: &Source,
-    engine: &mut Engine,
-    output: &Output,
-    stop: &Stop,
-    totals: &mut Totals,
-    count_lines: bool,
-    saw_input: impl Fn(u64),
-) -> Result<End, RelayError> {
-    loop {
-        match wait(source, output, stop).map_err(RelayError::Read)? {
-            Ready::Input => {}
-            Ready::ReaderGone => return Ok(End::ReaderGone),
-            Ready::Stopped => return Ok(End::Stopped),
-        }
-        let space = engine.space();
-        let len = match rustix::io::read(source, &mut *space) {
-            Ok(0) => return Ok(End::Eof),
-            Ok(len) => len,
-            // Whoever shares the open file may have made it non-blocking; the next wait returns when there is something.
-            Err(Errno::INTR | Errno::AGAIN) => continue,
-            Err(error) => return Err(RelayError::Read(error.into())),
-        };
-        if count_lines {
-            totals.lines += memchr::memchr_iter(b'\n', &space[..len]).count() as u64;
-        }
-        totals.bytes_read += len as u64;
-        stop.saw_input(len as u64);
-        saw_input(len as u64);
-        let released = engine.filled(len).map_err(RelayError::Read)?;
-        if !write(&released, output, totals)? {
-            return Ok(End::ReaderGone);
-        }
-        stop.wrote_all_but(engine.pending());
-    }
-}
-
-/// Ends the stream: what is undecided is decided and goes out. Returns whether there was still a reader.
-pub(super) fn finish(
-    engine: &mut Engine,
-    output: &Output,
-    stop: &Stop,
-    totals: &mut Totals,
-) -> Result<bool, RelayError> {
-    let released = engine.finish().map_err(RelayError::Read)?;
-    let read = write(&released, output, totals)?;
-    stop.wrote_all_but(0);
-    Ok(read)
-}
-
-fn write(released: &Released<'_>, output: &Output, totals: &mut Totals) -> Result<bool, RelayError> {
-    match output.write(released) {
-        Ok(()) => totals.bytes_written += released.as_bytes().len() as u64,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
-        Err(error) => return Err(RelayError::Write(error)),
-    }
-    Ok(true)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ready {
-    Input,
     ReaderGone,
-    Stopped,
+    Engine,
 }
 
-/// Waits for input, the end of the stop's patience, or the reader's going.
-fn wait(source: &Source, output: &Output, stop: &Stop) -> io::Result<Ready> {
-    if source.is_always_ready() {
-        return Ok(if stop.is_requested() { Ready::Stopped } else { Ready::Input });
+/// All that stands between inputs and one output.
+pub(super) struct Relay<'a> {
+    engine: Engine,
+    outlet: Outlet,
+    stop: Stop,
+    policy: Policy,
+    /// Whether lines are counted, which costs a pass over the input.
+    count_lines: bool,
+    totals: &'a mut Totals,
+    notify: &'a mut dyn FnMut(Notice),
+    failure: Option<Failure>,
+    /// Regular files are never dropped from: they can wait.
+    has_read_file: bool,
+    /// Dropped bytes that were told, and when.
+    told_bytes: u64,
+    told_at: Option<Instant>,
+}
+
+impl<'a> Relay<'a> {
+    pub fn new(
+        engine: Engine,
+        outlet: Outlet,
+        stop: Stop,
+        policy: Policy,
+        totals: &'a mut Totals,
+        notify: &'a mut dyn FnMut(Notice),
+    ) -> Self {
+        Self {
+            engine,
+            outlet,
+            stop,
+            policy,
+            count_lines: false,
+            totals,
+            notify,
+            failure: None,
+            has_read_file: false,
+            told_bytes: 0,
+            told_at: None,
+        }
     }
-    loop {
-        if stop.is_requested() && !source.may_have_last_words() {
-            return Ok(Ready::Stopped);
+
+    pub fn counting_lines(self, count_lines: bool) -> Self {
+        Self { count_lines, ..self }
+    }
+
+    /// Whether this input is to be read: after a failure only what others write is, so that they can go on.
+    pub fn wants(&self, source: &Source) -> bool {
+        self.failure.is_none() || !source.is_always_ready()
+    }
+
+    pub fn notify(&mut self, notice: Notice) {
+        (self.notify)(notice);
+    }
+
+    /// Carries one input through the engine to its end, or to the end of patience. What is undecided then waits in the
+    /// engine for more input or for [`finish`](Self::finish). Once nothing can be written any more, it is read to its end
+    /// all the same if that was chosen.
+    ///
+    /// # Errors
+    /// When the input can't be read.
+    pub fn carry(&mut self, source: &Source, saw_input: impl Fn(u64)) -> io::Result<End> {
+        if self.failure.is_none() {
+            self.outlet.begin_input();
+            self.has_read_file |= source.is_always_ready();
+            match self.redact(source, &saw_input) {
+                Ok(end) => return Ok(end),
+                Err(Broken::Read(error)) => return Err(error),
+                Err(broken) => self.fail(broken),
+            }
         }
-        let deadline = stop.deadline();
-        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
-        // What is not to be waited for is replaced by the source, which is waited for anyway: the descriptor of a known
-        // stop stays readable, and only pipes tell that their reader has gone.
-        let reader = if output.is_pipe() { output.as_fd() } else { source.as_fd() };
-        let wake = if deadline.is_none() { stop.wake() } else { source.as_fd() };
-        let mut fds = [
-            PollFd::from_borrowed_fd(source.as_fd(), PollFlags::IN),
-            // Errors are reported unasked. Thanks to this, `tail -f log | beartrap | head -1` ends with the first line
-            // and not with the second.
-            PollFd::from_borrowed_fd(reader, PollFlags::empty()),
-            PollFd::from_borrowed_fd(wake, PollFlags::IN),
-        ];
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => return Ok(Ready::Stopped),
-            Ok(_) => {}
-            Err(Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
+        match self.policy.on_failure {
+            OnFailure::Exit => Ok(End::Failed),
+            OnFailure::Drain => self.discard(source, &saw_input),
         }
-        if output.is_pipe() && fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
-            return Ok(Ready::ReaderGone);
+    }
+
+    fn redact(&mut self, source: &Source, saw_input: impl Fn(u64)) -> Result<End, Broken> {
+        let drains = self.policy.on_failure == OnFailure::Drain;
+        loop {
+            match wait(source, Some(self.outlet.output()), &self.stop, self.tell_at()).map_err(Broken::Read)? {
+                Ready::Input => {}
+                Ready::ReaderGone => return Err(Broken::ReaderGone),
+                Ready::Stopped => return Ok(End::Stopped),
+                Ready::ToTell => {
+                    self.tell_drops();
+                    continue;
+                }
+            }
+            let pending = self.engine.pending();
+            let space = self.engine.space();
+            let Some(len) = read(source, space).map_err(Broken::Read)? else { continue };
+            if len == 0 {
+                return Ok(End::Eof);
+            }
+            let lines =
+                if self.count_lines || drains { memchr::memchr_iter(b'\n', &space[..len]).count() as u64 } else { 0 };
+            self.saw_input(len as u64, lines, &saw_input);
+            let Self { engine, outlet, totals, .. } = self;
+            let clean = guarded(engine, drains, |engine| engine.filled(len));
+            let put = match clean {
+                Ok(clean) => put(outlet, clean, source.is_always_ready(), &mut totals.discarded),
+                Err(Broken::Engine) => {
+                    // It is not to be touched again: what was in it is gone.
+                    totals.discarded.add_unseen(lines, pending + len as u64);
+                    Err(Broken::Engine)
+                }
+                Err(broken) => Err(broken),
+            };
+            put?;
+            self.stop.wrote_all_but(self.engine.pending() + self.outlet.held());
+            self.tell_drops();
         }
-        if !fds[0].revents().is_empty() {
-            // A source that never falls silent may not outlive a patience that is meant as a total.
-            let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            return Ok(if over { Ready::Stopped } else { Ready::Input });
+    }
+
+    fn saw_input(&mut self, len: u64, lines: u64, saw_input: impl Fn(u64)) {
+        self.totals.lines += if self.count_lines { lines } else { 0 };
+        self.totals.bytes_read += len;
+        self.stop.saw_input(len);
+        saw_input(len);
+    }
+
+    /// Nothing can be written any more.
+    fn fail(&mut self, broken: Broken) {
+        let output = self.outlet.output().name().to_owned();
+        let failure = match broken {
+            Broken::Engine => Failure::Engine,
+            Broken::ReaderGone => Failure::ReaderGone { output },
+            Broken::Read(error) | Broken::Write(error) => Failure::Output(self.outlet.output().error(error)),
+        };
+        if self.policy.on_failure == OnFailure::Drain {
+            if !matches!(failure, Failure::Engine) {
+                self.outlet.abandon(&mut self.totals.discarded);
+                // What is undecided is decided, to be counted as what it would have been.
+                if let Ok(clean) = guarded(&mut self.engine, true, Engine::finish) {
+                    self.totals.discarded.add(clean.as_bytes());
+                }
+            }
+            let is_error = !matches!(failure, Failure::ReaderGone { .. });
+            self.notify(Notice::Draining { reason: failure.to_string(), is_error });
+        }
+        self.failure = Some(failure);
+    }
+
+    /// Reads an input to its end, for its writer's sake.
+    fn discard(&mut self, source: &Source, saw_input: impl Fn(u64)) -> io::Result<End> {
+        let mut buffer = vec![0; DISCARD_BYTES];
+        while self.wants(source) {
+            match wait(source, None, &self.stop, None)? {
+                Ready::Stopped => return Ok(End::Stopped),
+                Ready::Input | Ready::ReaderGone | Ready::ToTell => {}
+            }
+            let Some(len) = read(source, &mut buffer)? else { continue };
+            if len == 0 {
+                break;
+            }
+            let lines = if self.count_lines { memchr::memchr_iter(b'\n', &buffer[..len]).count() as u64 } else { 0 };
+            self.saw_input(len as u64, lines, &saw_input);
+            self.totals.discarded.add(&buffer[..len]);
+            self.stop.wrote_all_but(self.outlet.held());
+        }
+        Ok(End::Eof)
+    }
+
+    /// Ends the stream: what is undecided is decided and goes out. Says why not all that was read has.
+    pub fn finish(mut self) -> Option<Failure> {
+        if self.failure.is_none() {
+            let drains = self.policy.on_failure == OnFailure::Drain;
+            let Self { engine, outlet, totals, has_read_file, .. } = &mut self;
+            let pending = engine.pending();
+            let ended = match guarded(engine, drains, Engine::finish) {
+                Ok(clean) => put(outlet, clean, *has_read_file, &mut totals.discarded),
+                Err(broken) => {
+                    totals.discarded.add_unseen(0, pending);
+                    Err(broken)
+                }
+            };
+            if let Err(broken) = ended {
+                self.fail(broken);
+            }
+        }
+        if matches!(self.failure, None | Some(Failure::Engine)) {
+            let Self { outlet, stop, totals, has_read_file, .. } = &mut self;
+            let silence = (!*has_read_file).then_some(SILENCE);
+            if let Err(error) = outlet.close(silence, &mut totals.discarded, |held| stop.wrote_all_but(held)) {
+                let broken = broken_by(error);
+                // The engine's failure comes first.
+                if self.failure.is_none() {
+                    self.fail(broken);
+                }
+            }
+        }
+        self.stop.wrote_all_but(0);
+        let totals = &mut *self.totals;
+        totals.findings = self.engine.counts().clone();
+        totals.bytes_written = self.outlet.written_bytes();
+        totals.dropped = self.outlet.dropped();
+        let (dropped, discarded) = (totals.dropped, totals.discarded);
+        let drained = self.policy.on_failure == OnFailure::Drain && self.failure.is_some();
+        if drained || dropped.bytes > 0 {
+            let output = self.outlet.output().name().to_owned();
+            self.notify(Notice::Ended { output, dropped, discarded });
+        }
+        self.failure
+    }
+
+    /// When drops that were not told yet are to be told.
+    fn tell_at(&self) -> Option<Instant> {
+        (self.outlet.dropped().bytes > self.told_bytes)
+            .then(|| self.told_at.map_or_else(Instant::now, |at| at + TELL_INTERVAL))
+    }
+
+    fn tell_drops(&mut self) {
+        if self.tell_at().is_some_and(|at| at <= Instant::now()) {
+            let dropped = self.outlet.dropped();
+            (self.told_bytes, self.told_at) = (dropped.bytes, Some(Instant::now()));
+            let output = self.outlet.output().name().to_owned();
+            self.notify(Notice::Dropping { output, dropped });
         }
     }
 }
 
-/// Gives a pipe room for more than the usual 64 KiB. A user's quota of pipe memory may forbid it; it works without.
-pub(super) fn widen(pipe: BorrowedFd<'_>) {
-    #[cfg(target_os = "linux")]
-    {
-        const PIPE_BYTES: usize = 1 << 20;
-        if rustix::pipe::fcntl_getpipe_size(pipe).is_ok_and(|size| size < PIPE_BYTES) {
-            let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
+/// Asks the engine, and survives its defects if `catches`. The panic's payload may quote data: nobody looks at it.
+fn guarded<'e>(
+    engine: &'e mut Engine,
+    catches: bool,
+    ask: impl FnOnce(&'e mut Engine) -> io::Result<Clean<'e>>,
+) -> Result<Clean<'e>, Broken> {
+    if !catches {
+        return ask(engine).map_err(Broken::Read);
+    }
+    match catch_unwind(AssertUnwindSafe(move || ask(engine))) {
+        Ok(result) => result.map_err(Broken::Read),
+        Err(_) => Err(Broken::Engine),
+    }
+}
+
+fn put(outlet: &mut Outlet, clean: Clean<'_>, may_wait: bool, discarded: &mut Loss) -> Result<(), Broken> {
+    outlet.put(clean, may_wait, discarded).map_err(broken_by)
+}
+
+fn broken_by(error: io::Error) -> Broken {
+    if error.kind() == io::ErrorKind::BrokenPipe { Broken::ReaderGone } else { Broken::Write(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{Input, Output, WhenFull};
+    use crate::redact::{KeyRing, Options, Redaction, Redactor};
+    use std::io::Write;
+
+    /// Carries an input through an engine that fails at the word `panic`.
+    fn carry(input: &'static [u8], policy: Policy) -> (Option<Failure>, Totals, Vec<u8>, Vec<String>) {
+        let redaction = Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), Options::default()).unwrap();
+        let engine = Engine::Failing(Box::new(Redactor::new(&redaction)), vec![0; 4096]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let output = Output::create(&path, &[Input::Stdin]).unwrap();
+        let outlet = Outlet::start(output, policy.when_full).unwrap();
+        let (pipe, mut writer) = io::pipe().unwrap();
+        let (wake, _open) = io::pipe().unwrap();
+        let stop = Stop::at_close(wake.into(), Default::default(), Duration::from_secs(60));
+        let service = std::thread::spawn(move || writer.write_all(input));
+        let (mut totals, mut notices) = (Totals::default(), Vec::new());
+        let mut notify = |notice: Notice| notices.push(notice.to_string());
+        let mut relay = Relay::new(engine, outlet, stop, policy, &mut totals, &mut notify);
+        assert_eq!(relay.carry(&Source::from_pipe(pipe), |_| {}).unwrap(), End::Eof);
+        let failure = relay.finish();
+        service.join().unwrap().expect("the service is not disturbed");
+        (failure, totals, std::fs::read(path).unwrap(), notices)
+    }
+
+    #[test]
+    fn after_a_defect_the_input_is_read_on_and_nothing_of_it_written() {
+        let secret = b"Bearer mF_9.B5f-4.1JqM-and-more";
+        let input =
+            [&b"before\n".repeat(500)[..], b"panic ", secret, b"\n", &secret.repeat(20_000), b"\nlast\n"].concat();
+        let input: &'static [u8] = input.leak();
+        for when_full in [WhenFull::Block, WhenFull::DropNewest] {
+            let policy = Policy { when_full, on_failure: OnFailure::Drain };
+            let (failure, totals, written, notices) = carry(input, policy);
+            assert!(matches!(failure, Some(Failure::Engine)), "{failure:?}");
+            assert!(b"before\n".repeat(500).starts_with(&written), "something of what came with the defect is written");
+            let lines = written.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            // What waited in the engine is gone with it, and was a part of a line.
+            let discarded = totals.discarded;
+            assert!((502..=503).contains(&(lines + discarded.records)), "{lines} written, {discarded} discarded");
+            assert_eq!((totals.bytes_read, totals.dropped.bytes), (input.len() as u64, 0));
+            assert_eq!(discarded.bytes + written.len() as u64, input.len() as u64);
+            assert!(notices[0].starts_with("the engine failed; nothing unredacted was written; input is read on"));
+            assert!(notices.iter().all(|notice| !notice.contains("Bearer")), "{notices:?}");
         }
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = pipe;
+
+    #[test]
+    #[should_panic(expected = "a defect")]
+    fn without_that_choice_a_defect_goes_through() {
+        carry(b"panic\n", Policy::default());
+    }
 }

@@ -156,7 +156,7 @@ pub(super) fn ignored_signals() -> u64 {
 mod tests {
     use super::*;
     use crate::codec::Codec;
-    use crate::filter::{Filter, Input, Output, Totals};
+    use crate::filter::{Filter, Input, Output, Policy, Totals};
     use crate::redact::{KeyRing, Options, Redaction};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::io::Write;
@@ -188,7 +188,15 @@ mod tests {
             std::process::exit(if undelivered > 0 { 75 } else { 1 });
         });
         let stop = stop.unwrap();
-        let filter = Filter { redaction: &redaction, codec: Codec::Text, inputs, output, stop, count_lines: false };
+        let filter = Filter {
+            redaction: &redaction,
+            codec: Codec::Text,
+            inputs,
+            output,
+            stop,
+            policy: Policy::default(),
+            count_lines: false,
+        };
         let end = filter.run(&mut Totals::default(), |error| panic!("{error}"), |_| {});
         std::process::exit(if end.is_ok() { 0 } else { 1 });
     }

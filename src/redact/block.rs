@@ -15,6 +15,12 @@ impl<'a> Clean<'a> {
     pub fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
+
+    /// The bytes before `at` and those from there on.
+    pub fn split_at(self, at: usize) -> (Clean<'a>, Clean<'a>) {
+        let (before, after) = self.0.split_at(at);
+        (Clean(before), Clean(after))
+    }
 }
 
 /// Owned output: clean records, in order.
@@ -46,6 +52,11 @@ impl CleanBlock {
     /// The clean bytes of all records, in order.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same, as a stretch that can be cut further.
+    pub fn as_clean(&self) -> Clean<'_> {
+        Clean(&self.bytes)
     }
 
     /// The byte that ends each record; `None` if the ends are kept beside the bytes.
@@ -158,7 +169,8 @@ impl CleanBlock {
         self.bytes.extend_from_slice(quote);
     }
 
-    pub(super) fn push(&mut self, clean: Clean<'_>) {
+    /// Appends what the engine has released.
+    pub fn push(&mut self, clean: Clean<'_>) {
         self.bytes.extend_from_slice(clean.0);
     }
 }

@@ -5,6 +5,7 @@ mod explain;
 mod filter;
 mod keys;
 mod pages;
+mod pressure;
 mod redaction;
 mod rules;
 mod run;
