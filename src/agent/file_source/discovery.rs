@@ -4,10 +4,10 @@ use super::super::checkpoint::{Entry, Loaded};
 use super::super::config;
 use super::super::identity::{FileId, Landmarks, Position};
 use super::follower::Follower;
+use super::globs::{Globs, has_compressed_name};
 use super::{Task, now_secs};
 use crate::codec::{Codec, Decoding, Framing, last_whole_record};
 use crate::redact::Carry;
-use glob::{MatchOptions, Pattern};
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -22,19 +22,18 @@ const REMEMBER_SECS: u64 = 7 * 24 * 3600;
 const REMEMBERED_MAX: usize = 10_000;
 /// How many files one source follows; what is kept of an idle one is about a KiB.
 const FOLLOWED_MAX: usize = 100_000;
-/// Names of files that hold no lines.
-const COMPRESSED_EXTENSIONS: [&str; 6] = ["gz", "zst", "xz", "bz2", "lz4", "zip"];
-const MATCH: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+/// A pass over many files takes long; between two there is this many times as much time for reading them.
+const PASS_SHARE: u32 = 10;
 
 /// What a source knows of files that it does not follow at the moment.
 pub(super) struct Discovery {
-    include: Vec<Pattern>,
-    exclude: Vec<Pattern>,
+    pub globs: Globs,
     read_from_end: bool,
     max_open_files: usize,
     interval: Duration,
     next: Instant,
+    /// Passes don't follow each other sooner, whatever happens.
+    not_before: Instant,
     /// Nothing has been looked for yet.
     is_first: bool,
     /// Nothing had ever been read before this process.
@@ -48,12 +47,12 @@ pub(super) struct Discovery {
 impl Discovery {
     pub fn new(file: &config::FileSource, loaded: Loaded) -> Self {
         Self {
-            include: file.include.clone(),
-            exclude: file.exclude.clone(),
+            globs: Globs::new(file),
             read_from_end: file.read_from_end,
             max_open_files: file.max_open_files.max(1),
             interval: file.glob_interval,
             next: Instant::now(),
+            not_before: Instant::now(),
             is_first: true,
             is_first_start: loaded.is_first_start,
             remembered: loaded.entries.into_iter().map(|entry| (entry.id, entry)).collect(),
@@ -62,13 +61,18 @@ impl Discovery {
         }
     }
 
+    /// When the next pass is due.
+    pub fn due(&self) -> Instant {
+        self.next
+    }
+
     pub fn is_due(&self) -> bool {
         Instant::now() >= self.next
     }
 
     /// A name has gone to another file: look at once.
     pub fn hurry(&mut self) {
-        self.next = Instant::now();
+        self.next = self.next.min(Instant::now().max(self.not_before));
     }
 
     pub fn remember(&mut self, entry: Entry) {
@@ -104,46 +108,20 @@ impl Discovery {
         })
     }
 
-    /// All paths that the globs name, each once.
+    /// All paths that the globs name.
     fn expand(&mut self, source: &str) -> BTreeSet<PathBuf> {
-        let mut paths = BTreeSet::new();
-        let mut problems = Vec::new();
-        for pattern in &self.include {
-            match glob::glob_with(pattern.as_str(), MATCH) {
-                Ok(matches) => {
-                    for result in matches {
-                        match result {
-                            Ok(path) => drop(paths.insert(path)),
-                            Err(error) => problems.push((error.path().to_owned(), error.error().to_string())),
-                        }
-                    }
-                }
-                Err(error) => problems.push((PathBuf::from(pattern.as_str()), error.to_string())),
-            }
-        }
+        let (paths, problems) = self.globs.expand();
         for (path, problem) in problems {
             self.warn(source, &path, &problem);
         }
-        paths.retain(|path| {
-            !self.exclude.iter().any(|pattern| pattern.matches_path_with(path, MATCH)) && !has_compressed_name(path)
-        });
         paths
     }
-
-    /// Whether the globs name a path, be it there or not.
-    fn names(&self, path: &Path) -> bool {
-        let matches = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches_path_with(path, MATCH));
-        matches(&self.include) && !matches(&self.exclude)
-    }
-}
-
-fn has_compressed_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| COMPRESSED_EXTENSIONS.iter().any(|compressed| extension == *compressed))
 }
 
 impl Task {
     /// Expands the globs, takes up new files, and finds those again that have lost their name.
     pub(super) fn discover(&mut self) {
+        let started = Instant::now();
         let mut unseen: HashMap<FileId, usize> =
             self.files.iter().enumerate().map(|(index, file)| (file.id, index)).collect();
         let mut seen: HashSet<FileId> = HashSet::new();
@@ -169,7 +147,9 @@ impl Task {
             self.search_rotated_while_stopped();
             self.discovery.is_first = false;
         }
-        self.discovery.end_pass();
+        let directories = self.files.iter().filter_map(|file| file.path.parent()).chain(self.discovery.globs.bases());
+        self.watch.watch(&self.shared.source, &directories.collect());
+        self.discovery.end_pass(started);
     }
 
     /// Looks for followed files that no glob names in the directories where they were.
@@ -186,7 +166,7 @@ impl Task {
     fn search_rotated_while_stopped(&mut self) {
         let mut directories = Directories::default();
         // A file that is in its old place, but which the globs no longer name, is the user's choice.
-        let rotated = self.discovery.remembered.values().filter(|entry| self.discovery.names(&entry.path));
+        let rotated = self.discovery.remembered.values().filter(|entry| self.discovery.globs.name(&entry.path));
         let rotated: Vec<(FileId, PathBuf)> = rotated.map(|entry| (entry.id, entry.path.clone())).collect();
         for (id, listed_path) in rotated {
             if let Some(path) = directories.find(&listed_path, id).filter(|path| !has_compressed_name(path)) {
@@ -299,11 +279,12 @@ impl Task {
 }
 
 impl Discovery {
-    fn end_pass(&mut self) {
+    fn end_pass(&mut self, started: Instant) {
         let now = now_secs();
         self.remembered.retain(|_, entry| entry.last_seen_secs.saturating_add(REMEMBER_SECS) >= now);
         self.warned = std::mem::take(&mut self.warned_now);
         self.next = Instant::now() + self.interval;
+        self.not_before = Instant::now() + PASS_SHARE * started.elapsed();
     }
 }
 

@@ -7,9 +7,11 @@
 
 mod discovery;
 mod follower;
+mod globs;
 mod poison;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use super::attempts::Attempts;
 use super::checkpoint::{Checkpoint, Entry};
@@ -26,7 +28,11 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
+use watch::Watch;
+
+/// How soon after news further ones are asked for.
+const NEWS_PAUSE: Duration = Duration::from_millis(5);
 
 /// Follows the files of one source until it is told to stop or its sinks are gone.
 ///
@@ -40,7 +46,7 @@ pub(super) async fn run(
     data_dir: &DataDir,
     redaction: &Redaction,
     outlet: Outlet,
-    stop: watch::Receiver<Stop>,
+    stop: Receiver<Stop>,
 ) -> Result<SourceReport, SourceError> {
     let task = Task::new(source, file, data_dir, redaction, outlet, stop);
     let runtime = tokio::runtime::Handle::current();
@@ -153,6 +159,9 @@ struct Task {
     shared: Shared,
     files: Vec<Follower>,
     discovery: Discovery,
+    watch: Watch,
+    /// News are not asked for sooner: each answer costs a look at every file's path.
+    next_news: Instant,
     checkpoint: Checkpoint,
     attempts: Attempts,
     checkpoint_interval: Duration,
@@ -160,7 +169,7 @@ struct Task {
     /// Something is not in the checkpoint yet.
     is_dirty: bool,
     outlet: Outlet,
-    stop: watch::Receiver<Stop>,
+    stop: Receiver<Stop>,
     report: SourceReport,
     buffer: Vec<u8>,
 }
@@ -172,7 +181,7 @@ impl Task {
         data_dir: &DataDir,
         redaction: &Redaction,
         outlet: Outlet,
-        stop: watch::Receiver<Stop>,
+        stop: Receiver<Stop>,
     ) -> Self {
         let (checkpoint, loaded) = Checkpoint::load(data_dir, &source.name);
         let shared = Shared {
@@ -188,10 +197,13 @@ impl Task {
             poll_interval: file.poll_interval,
             rotate_wait: file.rotate_wait,
         };
+        let discovery = Discovery::new(file, loaded);
         Self {
+            watch: Watch::new(&source.name, discovery.globs.clone()),
+            next_news: Instant::now(),
             shared,
             files: Vec::new(),
-            discovery: Discovery::new(file, loaded),
+            discovery,
             checkpoint,
             attempts: Attempts::open(data_dir, &source.name),
             checkpoint_interval: file.checkpoint_interval,
@@ -230,6 +242,7 @@ impl Task {
     /// Reads all files in turns, one block each; returns when the source is to drain.
     async fn follow(&mut self) -> Result<(), Ended> {
         loop {
+            self.take_news();
             let mut was_idle = true;
             for index in 0..self.files.len() {
                 match self.stop() {
@@ -239,11 +252,11 @@ impl Task {
                 }
                 was_idle &= !self.turn(index).await?;
             }
-            let held_up = self.held_up();
+            let (held_up, known) = (self.held_up(), self.report.streams);
             self.keep_house();
             self.forget_done();
-            // One that its sinks have let go meanwhile may give something at once.
-            if was_idle && self.held_up() >= held_up {
+            // One that is new, or that its sinks have let go meanwhile, may give something at once.
+            if was_idle && self.held_up() >= held_up && self.report.streams == known {
                 self.wait().await;
             }
             match self.stop() {
@@ -315,10 +328,36 @@ impl Task {
                 None => std::future::pending().await,
             }
         };
+        let mut due = (Instant::now() + self.shared.poll_interval).min(self.discovery.due());
+        if self.is_dirty {
+            due = due.min(self.next_checkpoint);
+        }
+        let news = async {
+            tokio::time::sleep_until(self.next_news.into()).await;
+            self.watch.came().await;
+        };
         tokio::select! {
-            () = tokio::time::sleep(self.shared.poll_interval) => {}
+            () = tokio::time::sleep_until(due.into()) => {}
             () = acknowledged => {}
+            () = news => {}
             _ = self.stop.changed() => {}
+        }
+    }
+
+    /// Brings the next look at what has changed forward.
+    fn take_news(&mut self) {
+        let now = Instant::now();
+        if now < self.next_news {
+            return;
+        }
+        let changes = self.watch.take();
+        if changes.names {
+            self.discovery.hurry();
+        }
+        if changes.all || !changes.paths.is_empty() {
+            self.next_news = now + NEWS_PAUSE;
+            let changed = self.files.iter_mut().filter(|file| changes.all || changes.paths.contains(&file.path));
+            changed.for_each(|file| file.look_at(now));
         }
     }
 

@@ -278,6 +278,11 @@ impl Follower {
         !self.ended && self.unlisted_since.is_some_and(|since| now >= since.max(self.last_growth) + shared.rotate_wait)
     }
 
+    /// Something has happened to it: it is looked at now.
+    pub fn look_at(&mut self, now: Instant) {
+        self.next_look = self.next_look.min(now);
+    }
+
     /// The file has nothing to read now: it is looked at again after the usual time.
     pub fn pause(&mut self, shared: &Shared) {
         self.ready = false;

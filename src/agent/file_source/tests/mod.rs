@@ -2,6 +2,7 @@
 
 mod follow;
 mod kill;
+mod news;
 mod paths;
 mod poison;
 mod restart;
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 const DEADLINE: Duration = Duration::from_secs(20);

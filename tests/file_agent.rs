@@ -1,0 +1,107 @@
+//! The agent over files as a process of its own, with system calls that fail.
+
+#[path = "cli/support.rs"]
+#[allow(dead_code, reason = "each test file uses its own part")]
+mod support;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{Home, PATIENCE, kill, wait};
+
+/// A home with logs, and an agent that copies them to `clean`.
+struct Bench(Home);
+
+impl Bench {
+    fn new(source: &str) -> Self {
+        let home = Home::with_key();
+        std::fs::create_dir(home.path("raw")).unwrap();
+        let path = |name: &str| home.path(name).display().to_string();
+        let config = format!(
+            "data_dir = \"{}\"\n[redact]\nkey_file = \"{}\"\n[sources.logs]\ntype = \"file\"\ninclude = [\"{}/*.log\"]\n{source}\n\
+             [sinks.out]\ntype = \"file\"\npath = \"{}\"\ninputs = [\"logs\"]\nsync_interval_secs = 0.01\n",
+            path("state"),
+            home.default_key().display(),
+            path("raw"),
+            path("clean"),
+        );
+        home.file("beartrap.toml", config);
+        Self(home)
+    }
+
+    fn raw(&self, name: &str) -> PathBuf {
+        self.0.path("raw").join(name)
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(self.raw(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Starts the agent behind a command such as `strace`.
+    fn start(&self, wrapper: &[&str]) -> Agent {
+        let program = env!("CARGO_BIN_EXE_beartrap");
+        let mut words = wrapper.iter().copied().chain([program, "run", "--config"]);
+        let mut command: Command = self.0.command(words.next().unwrap());
+        let log = std::fs::OpenOptions::new().append(true).create(true).open(self.0.path("log")).unwrap();
+        command.args(words).arg(self.0.path("beartrap.toml")).stderr(log).stdout(Stdio::null());
+        Agent(command.spawn().unwrap())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.0.path("log")).unwrap_or_default()
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.0.path("clean")).unwrap_or_default()
+    }
+
+    fn wait_for(&self, is_enough: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        while !is_enough(&self.output()) {
+            assert!(start.elapsed() < PATIENCE, "got only {:?}\n{}", self.output(), self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Ends with the test.
+struct Agent(Child);
+
+impl Agent {
+    fn stop(mut self) {
+        kill("TERM", self.0.id());
+        assert_eq!(wait(&mut self.0).code(), Some(0));
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // The errors are those of a process that has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Calls fail as `inject` says. The agent is the test's child all the same (`-D`).
+fn strace<'a>(trace: &'a str, inject: &'a str) -> Vec<&'a str> {
+    vec!["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", trace, "-e", inject]
+}
+
+#[test]
+fn without_watches_files_are_polled() {
+    for inject in ["inject=inotify_add_watch:error=ENOSPC", "inject=inotify_init1:error=EMFILE"] {
+        let bench = Bench::new("poll_interval_secs = 0.05\nglob_interval_secs = 0.1");
+        bench.append("a.log", "one\n");
+        let agent = bench.start(&strace("trace=inotify_add_watch,inotify_init1", inject));
+        bench.wait_for(|output| output == "one\n");
+        bench.append("a.log", "two\n");
+        bench.append("b.log", "three\n");
+        bench.wait_for(|output| output.lines().count() == 3);
+        bench.append("a.log", "four\n");
+        bench.wait_for(|output| output.lines().count() == 4);
+        agent.stop();
+        assert_eq!(bench.log().matches("files are polled").count(), 1, "{}", bench.log());
+    }
+}
