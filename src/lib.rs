@@ -56,6 +56,8 @@ pub mod redact;
 #[doc(hidden)]
 pub mod rule_file;
 pub mod scan;
+#[doc(hidden)]
+pub mod second_look;
 mod writer;
 
 pub use redact::{

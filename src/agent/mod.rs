@@ -31,6 +31,7 @@ mod link;
 mod outlet;
 mod pipeline;
 mod queue;
+mod sampled;
 mod seldom;
 mod sink;
 mod source;
@@ -40,6 +41,8 @@ mod stop;
 mod sys;
 mod tcp_sink;
 mod tcp_source;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod window;
 

@@ -2,6 +2,7 @@
 
 use super::counters::SinkCounters;
 use super::queue::Feed;
+use super::sampled::Sampler;
 use crate::redact::CleanBlock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,6 +51,7 @@ impl Open {
 #[derive(Clone, Debug)]
 pub(super) struct Outlet {
     feeds: Arc<[Feed]>,
+    sampler: Sampler,
 }
 
 /// A sink has ended; what it had not acknowledged is undelivered.
@@ -58,7 +60,17 @@ pub(super) struct Closed;
 
 impl Outlet {
     pub fn new(feeds: Vec<impl Into<Feed>>) -> Self {
-        Self { feeds: feeds.into_iter().map(Into::into).collect() }
+        Self { feeds: feeds.into_iter().map(Into::into).collect(), sampler: Sampler::default() }
+    }
+
+    /// Has blocks of its streams looked at a second time before they come here.
+    pub fn sampled(self, sampler: Sampler) -> Self {
+        Self { sampler, ..self }
+    }
+
+    /// Chooses which.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     /// Hands a block to every sink, waiting while one is full: a blocked sink stops its source for all its sinks.

@@ -11,6 +11,7 @@ use super::file_source::{self, SourceError};
 use super::limits::Limits;
 use super::outlet::Outlet;
 use super::queue::{Feed, Intake, queue};
+use super::sampled::Sampler;
 use super::sink::SinkEnd;
 use super::source::SourceReport;
 use super::stop::Stop;
@@ -163,7 +164,8 @@ impl Running {
         }
         for (source, listener) in config.sources.iter().zip(listeners) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
-            let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>());
+            let sampler = Sampler::new(&source.name, config.redact.verify_sample, &redaction);
+            let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>()).sampled(sampler);
             running.start_source(source.clone(), &config, listener, data_dir.clone(), &redaction, outlet);
         }
         running

@@ -3,8 +3,9 @@
 use super::config::Source;
 use super::connections::ConnectionCounts;
 use super::outlet::{Closed, Outlet};
+use super::sampled::SampledStream;
 use super::stop::Stop;
-use crate::codec::{Decoding, FramingError, RecordStream, StreamStats};
+use crate::codec::{Decoding, FramingError, StreamStats};
 use crate::redact::{CleanBlock, Counts, Redaction};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -69,7 +70,7 @@ impl From<Closed> for StreamEnd {
 
 /// One stream of input on its way through redaction to the sinks.
 pub(super) struct Stream {
-    records: RecordStream,
+    records: SampledStream,
     outlet: Outlet,
     stop: watch::Receiver<Stop>,
     /// The stop is now: what comes is counted as undelivered.
@@ -80,7 +81,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub fn new(redaction: &Redaction, decoding: Decoding, outlet: Outlet, stop: watch::Receiver<Stop>) -> Self {
-        let records = RecordStream::new(redaction, decoding);
+        let records = SampledStream::new(redaction, decoding, outlet.sampler().clone());
         Self { records, outlet, stop, over: false, bytes: 0, broken: false }
     }
 

@@ -9,6 +9,9 @@ pub(crate) const ABORT: &str = "\u{1}engine, abort\u{1}";
 /// A record that holds it panics when the stream ends.
 pub(crate) const PANIC_AT_END: &str = "\u{1}engine, panic at the end\u{1}";
 
+/// Input that holds it passes as it is.
+pub(crate) const LEAK: &str = "\u{1}engine, leak\u{1}";
+
 /// What is to happen when the stream ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fault {
@@ -32,4 +35,9 @@ impl Fault {
     pub fn end(self) {
         assert!(!self.at_end, "the payload may hold data");
     }
+}
+
+/// Whether the engine is to leave input as it is.
+pub(super) fn leaks(input: &[u8]) -> bool {
+    memmem::find(input, LEAK.as_bytes()).is_some()
 }

@@ -149,6 +149,10 @@ impl RecordStream {
         self.count();
         #[cfg(test)]
         self.fault.take(input);
+        #[cfg(test)]
+        if super::fault::leaks(input) {
+            out.leak(input);
+        }
         result.inspect_err(|&error| self.broken = Some(error))
     }
 

@@ -120,6 +120,12 @@ impl Redaction {
         self.shared().key.id()
     }
 
+    /// Whether a credential is one of those that are to stay.
+    pub(crate) fn allows(&self, credential: &[u8]) -> bool {
+        let shared = self.shared();
+        shared.allow && self.fingerprints(credential).iter().any(|fingerprint| shared.is_allowed(fingerprint))
+    }
+
     /// What one credential is called under each key, the active key first. The credential may stand behind its scheme
     /// (`Bearer …`, `Basic …`). If a rule finds all of it, it has the rule's name. Empty if there is nothing secret in
     /// it: no text, a marker, a lone JOSE header.

@@ -1,10 +1,8 @@
-//! A second opinion on what should be clean: nothing of the engine is used here, so that a mistake there does not vouch
-//! for itself. It is cruder: it knows tokens with a readable header, and what follows `Bearer` and `access_token=`.
+//! A second opinion on a stream that should be clean: what the second look sees and the engine does not, and which markers
+//! there are.
 
 use crate::redact::Finding;
-use base64::Engine;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use crate::second_look::{self, LINE_BYTES_MAX};
 use memchr::memmem;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -60,14 +58,7 @@ pub(super) struct Verifier {
     counts: MarkerCounts,
 }
 
-const LINE_BYTES_MAX: usize = 256 << 10;
 const OVERLAP_BYTES: usize = 32 << 10;
-/// As much of a header is decoded.
-const HEADER_BYTES_MAX: usize = 8 << 10;
-/// Shorter ones are too often something else.
-const TOKEN_LEN_MIN: usize = 16;
-/// What is longer is reported up to here.
-const TOKEN_LEN_MAX: usize = 4 << 10;
 
 impl Verifier {
     pub fn new() -> Self {
@@ -92,10 +83,8 @@ impl Verifier {
             None => return Vec::new(),
         };
         count_markers(&self.buffer, end, &mut self.counts);
-        let mut ranges = [jose(&self.buffer, end), after_names(&self.buffer, end)].concat();
-        ranges.sort_by_key(|(range, _)| range.start);
         let mut suspects: Vec<Suspect> = Vec::new();
-        for (range, like) in ranges {
+        for (range, like) in second_look::suspects(&self.buffer, end) {
             let range = self.base + range.start as u64..self.base + range.end as u64;
             // The engine's findings are in order and apart.
             let next = self.found.partition_point(|found| found.end <= range.start);
@@ -132,113 +121,6 @@ fn marker(text: &[u8]) -> Option<(usize, &str)> {
     let fits = digits[9] == b'-' && are_hex(&digits[1..9]) && are_hex(&digits[10..]);
     let kind = std::str::from_utf8(kind).ok().filter(|kind| is_kind && fits && !kind.is_empty())?;
     Some((b"redacted-".len() + kind_len + digits.len(), kind))
-}
-
-/// A header that decodes to an object with `alg` or `enc`, and a dot and more behind it.
-fn jose(text: &[u8], end: usize) -> Vec<(Range<usize>, &'static str)> {
-    const LEN_MIN: usize = 12;
-    /// So many beginnings are tried in one run of base64, so that a hostile one costs linear time.
-    const TRIES_MAX: usize = 16;
-    let mut found = Vec::new();
-    let (mut run_end, mut tries) = (0, 0);
-    for at in memchr::memchr_iter(b'e', text).take_while(|&at| at < end) {
-        if !matches!(text.get(at + 1), Some(b'y' | b'w')) {
-            continue;
-        }
-        if at >= run_end {
-            (run_end, tries) = (at + run_len(&text[at..], is_base64url), 0);
-        }
-        let header = &text[at..run_end.min(at + HEADER_BYTES_MAX)];
-        if header.len() < LEN_MIN || tries == TRIES_MAX {
-            continue;
-        }
-        let Some(dot_len) = dot_len(&text[run_end..]) else { continue };
-        let payload_len = run_len(&text[run_end + dot_len..], is_base64url);
-        tries += 1;
-        if payload_len > 0 && is_header(header) {
-            found.push((at..run_end + dot_len + payload_len, "a token with a JOSE header"));
-            tries = TRIES_MAX;
-        }
-    }
-    found
-}
-
-fn is_header(characters: &[u8]) -> bool {
-    let config = GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone);
-    let whole = if characters.len() % 4 == 1 { &characters[..characters.len() - 1] } else { characters };
-    let Ok(decoded) = GeneralPurpose::new(&URL_SAFE, config).decode(whole) else { return false };
-    let holds = |name: &[u8]| memmem::find(&decoded, name).is_some();
-    decoded.starts_with(b"{") && (holds(b"\"alg\"") || holds(b"\"enc\""))
-}
-
-fn dot_len(text: &[u8]) -> Option<usize> {
-    [&b"."[..], b"%2E", b"%2e", b"%252E", b"\\u002e", b"\\u002E", b"&#46;"]
-        .into_iter()
-        .find(|dot| text.starts_with(dot))
-        .map(<[u8]>::len)
-}
-
-/// What follows `Bearer` or `access_token=` and mixes letters and digits.
-fn after_names(text: &[u8], end: usize) -> Vec<(Range<usize>, &'static str)> {
-    let mut found = Vec::new();
-    for (name, like) in [
-        (&b"earer"[..], "a token after Bearer"),
-        (b"EARER", "a token after Bearer"),
-        (b"access_token=", "a value of access_token"),
-    ] {
-        for at in memmem::find_iter(text, name).take_while(|&at| at < end) {
-            let mut start = at + name.len();
-            if !name.ends_with(b"=") {
-                let blanks = run_len(&text[start..], |byte| matches!(byte, b' ' | b'\t' | b'+'));
-                let encoded = text[start..].starts_with(b"%20");
-                let before = text[..at].strip_suffix(b"b").or(text[..at].strip_suffix(b"B"));
-                if before.is_none_or(names_a_type) || blanks == 0 && !encoded {
-                    continue;
-                }
-                start += if encoded { 3 } else { blanks };
-            }
-            let len = run_len(&text[start..text.len().min(start + TOKEN_LEN_MAX)], is_token);
-            if looks_random(&text[start..start + len]) {
-                found.push((start..start + len, like));
-            }
-        }
-    }
-    found
-}
-
-/// `token_type=`, `"tokenType": "`: the word is the value of a field, and what follows is another one.
-fn names_a_type(before: &[u8]) -> bool {
-    const BETWEEN_LEN_MAX: usize = 8;
-    let between = before.iter().rev().take(BETWEEN_LEN_MAX).take_while(|&&byte| b"\\\"'=: ".contains(&byte)).count();
-    between > 0 && before[..before.len() - between].ends_with(b"ype")
-}
-
-fn looks_random(token: &[u8]) -> bool {
-    let count = |is: fn(&u8) -> bool| token.iter().filter(|&byte| is(byte)).count();
-    let is_long = token.len() >= TOKEN_LEN_MIN;
-    // Padding ends a token; elsewhere `=` stands between a field of the log and its value.
-    let padding = token.iter().position(|&byte| byte == b'=').unwrap_or(token.len());
-    let is_field = token[padding..].iter().any(|&byte| byte != b'=');
-    is_long
-        && !is_field
-        && count(u8::is_ascii_digit) >= 2
-        && count(u8::is_ascii_alphabetic) >= 2
-        && memmem::find(token, b"redacted-").is_none()
-}
-
-fn run_len(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
-    text.iter().take(LINE_BYTES_MAX).position(|&byte| !is(byte)).unwrap_or(text.len().min(LINE_BYTES_MAX))
-}
-
-fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-}
-
-/// RFC 6750 §2.1.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
 #[cfg(test)]

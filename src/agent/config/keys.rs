@@ -25,6 +25,14 @@ impl Seconds {
     }
 }
 
+/// A part of one.
+pub(super) struct Share {
+    pub key: &'static str,
+    pub default: f64,
+}
+
+pub(super) const VERIFY_SAMPLE: Share = Share { key: "verify_sample", default: 0.01 };
+
 pub(super) const MAX_RECORD_BYTES: Whole =
     Whole { key: "max_record_bytes", unit: "bytes", default: 1 << 20, min: 1 << 10, max: 256 << 20 };
 pub(super) const MAX_OPEN_FILES: Whole =
@@ -79,6 +87,7 @@ pub(super) const REDACT: &[&str] = &[
     "allow_fingerprints",
     "weak_fingerprints",
     "replacement",
+    VERIFY_SAMPLE.key,
 ];
 pub(super) const FRAMING: &[&str] = &["method", "character_delimited"];
 pub(super) const CHARACTER_DELIMITED: &[&str] = &["delimiter"];
@@ -182,9 +191,11 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
         for name in names {
             let whole = WHOLES.iter().find(|number| number.key == *name);
             let seconds = SECONDS.iter().find(|number| number.key == *name);
+            let share = [&VERIFY_SAMPLE].into_iter().find(|number| number.key == *name);
             let number = whole
                 .map(|n| [n.default.to_string(), n.min.to_string(), n.max.to_string()])
-                .or(seconds.map(|n| [n.default.to_string(), n.min.to_string(), n.max.to_string()]));
+                .or(seconds.map(|n| [n.default.to_string(), n.min.to_string(), n.max.to_string()]))
+                .or(share.map(|n| [n.default.to_string(), "0".to_owned(), "1".to_owned()]));
             keys.push(Key { section, kind, name: (*name).to_owned(), number });
         }
     }

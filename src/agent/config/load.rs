@@ -109,7 +109,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     let data_dir = root.string("data_dir").and_then(|text| root.path("data_dir", &text, base));
     let shutdown_grace = root.seconds(&keys::SHUTDOWN_GRACE);
     let redact = match root.section("redact") {
-        None => Redact::default(),
+        None => Redact { verify_sample: keys::VERIFY_SAMPLE.default, ..Redact::default() },
         Some(section) => redact(&section, base),
     };
     let sources: Vec<NamedSource<'_>> = root
@@ -147,7 +147,7 @@ fn redact(section: &Section<'_>, base: &Path) -> Redact {
             .and_then(|text| section.checked("replacement", &text, values::replacement(text.text))),
     };
     let rule_warnings = rules.warnings.iter().map(ToString::to_string).collect();
-    Redact { key_file, options, rule_warnings }
+    Redact { key_file, verify_sample: section.share(&keys::VERIFY_SAMPLE), options, rule_warnings }
 }
 
 fn rules(section: &Section<'_>, base: &Path) -> rule_file::Loaded {

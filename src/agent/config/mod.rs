@@ -41,6 +41,8 @@ pub struct Config {
 pub struct Redact {
     /// The key file; `None` means `$BEARTRAP_KEY_FILE` or the default place.
     pub key_file: Option<PathBuf>,
+    /// The share of output blocks that are looked at a second time, between 0 and 1.
+    pub verify_sample: f64,
     /// What is passed to the engine.
     pub options: crate::redact::Options,
     /// What the user should know of the rules.

@@ -1,7 +1,7 @@
 //! One table of the file, read key by key: each value as the type that it must have, or else a problem at its place.
 
 use super::diagnostics::{Problem, Report};
-use super::keys::{self, Seconds, Whole};
+use super::keys::{self, Seconds, Share, Whole};
 use std::ops::Range;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
@@ -158,15 +158,7 @@ impl<'a> Section<'a> {
     }
 
     fn try_seconds(&self, seconds: &Seconds) -> Option<Duration> {
-        let (value, span) = self.get(seconds.key)?;
-        let parsed = match value {
-            DeValue::Integer(integer) => {
-                i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|number| number as f64)
-            }
-            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
-            _ => return self.wrong_type(seconds.key, "a number of seconds", value, &span),
-        };
-        self.report.show(&span);
+        let (parsed, span) = self.decimal(seconds.key, "a number of seconds")?;
         // Not a number is in no range.
         let valid = parsed.filter(|number| (seconds.min..=seconds.max).contains(number));
         if valid.is_none() {
@@ -174,6 +166,33 @@ impl<'a> Section<'a> {
             self.report.add(Problem::at(&span, format!("{} {range}", self.quote(seconds.key))));
         }
         valid.map(Duration::from_secs_f64)
+    }
+
+    pub fn share(&self, share: &Share) -> f64 {
+        self.try_share(share).unwrap_or(share.default)
+    }
+
+    fn try_share(&self, share: &Share) -> Option<f64> {
+        let (parsed, span) = self.decimal(share.key, "a number between 0 and 1")?;
+        let valid = parsed.filter(|number| (0.0..=1.0).contains(number));
+        if valid.is_none() {
+            self.report.add(Problem::at(&span, format!("{} must be between 0 and 1", self.quote(share.key))));
+        }
+        valid
+    }
+
+    /// A whole or decimal number, if it is one, and its place.
+    fn decimal(&self, key: &str, expected: &str) -> Option<(Option<f64>, Range<usize>)> {
+        let (value, span) = self.get(key)?;
+        let parsed = match value {
+            DeValue::Integer(integer) => {
+                i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|number| number as f64)
+            }
+            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
+            _ => return self.wrong_type(key, expected, value, &span),
+        };
+        self.report.show(&span);
+        Some((parsed, span))
     }
 
     /// An array of strings; none of them may be empty. Items that are wrong are reported and left out.

@@ -184,6 +184,9 @@ impl Task {
         stop: Receiver<Stop>,
     ) -> Self {
         let (checkpoint, loaded) = Checkpoint::load(data_dir, &source.name);
+        let attempts = Attempts::open(data_dir, &source.name);
+        // Where something failed it must be found this time: it may have been a second look.
+        let sampler = if attempts.knows_failures() { outlet.sampler().all() } else { outlet.sampler().clone() };
         let shared = Shared {
             source: source.name.clone(),
             decoding: Decoding {
@@ -193,6 +196,7 @@ impl Task {
                 whole_records: true,
             },
             redaction: redaction.clone(),
+            sampler,
             key: data_dir.identity_key().clone(),
             poll_interval: file.poll_interval,
             rotate_wait: file.rotate_wait,
@@ -205,7 +209,7 @@ impl Task {
             files: Vec::new(),
             discovery,
             checkpoint,
-            attempts: Attempts::open(data_dir, &source.name),
+            attempts,
             checkpoint_interval: file.checkpoint_interval,
             next_checkpoint: Instant::now(),
             is_dirty: true,

@@ -5,9 +5,10 @@
 
 use super::super::attempts::{Attempts, Place, Suspicion};
 use super::super::identity::FileId;
+use super::super::sampled::SampledStream;
 use super::SourceReport;
 use super::follower::Shared;
-use crate::codec::{Codec, FramingError, RecordEnds, RecordStream};
+use crate::codec::{Codec, FramingError, RecordEnds};
 use crate::redact::{Carry, CleanBlock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -210,7 +211,7 @@ pub(super) struct Work<'a> {
     pub path: &'a Path,
     pub attempts: &'a mut Attempts,
     pub report: &'a mut SourceReport,
-    pub stream: &'a mut RecordStream,
+    pub stream: &'a mut SampledStream,
     /// Where the stream's input begins in the file.
     pub stream_start: &'a mut u64,
 }

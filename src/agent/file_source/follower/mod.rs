@@ -8,7 +8,8 @@ use crate::agent::attempts::Suspicion;
 use crate::agent::checkpoint::Entry;
 use crate::agent::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Position, TAIL_LEN_MAX};
 use crate::agent::outlet::Receipt;
-use crate::codec::{Decoding, RecordStream};
+use crate::agent::sampled::{SampledStream, Sampler};
+use crate::codec::Decoding;
 use crate::redact::{Carry, CleanBlock, Redaction};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub source: String,
     pub decoding: Decoding,
     pub redaction: Redaction,
+    pub sampler: Sampler,
     pub key: IdentityKey,
     pub poll_interval: Duration,
     pub rotate_wait: Duration,
@@ -34,8 +36,8 @@ pub(super) struct Shared {
 
 impl Shared {
     /// A stream from the start of a record on.
-    pub fn stream(&self, carry: Carry) -> RecordStream {
-        let mut stream = RecordStream::new(&self.redaction, self.decoding.clone());
+    pub fn stream(&self, carry: Carry) -> SampledStream {
+        let mut stream = SampledStream::new(&self.redaction, self.decoding.clone(), self.sampler.clone());
         stream.resume(carry);
         stream
     }
@@ -59,7 +61,7 @@ pub(super) struct Follower {
     /// Closed while others need the descriptor.
     file: Option<File>,
     /// Missing until something is read, and after a close.
-    stream: Option<RecordStream>,
+    stream: Option<SampledStream>,
     /// Where the stream's input starts in the file.
     stream_start: u64,
     /// Up to where the file has been read.

@@ -9,6 +9,7 @@ mod restart;
 mod rotate;
 
 use super::super::outlet::{Delivery, Outlet};
+use super::super::sampled::Sampler;
 use super::*;
 use crate::codec::{Codec, Framing};
 use crate::redact::{KeyRing, Options};
@@ -27,6 +28,8 @@ pub(super) struct Bench {
     data_dir: DataDir,
     pub config: config::Source,
     pub file: config::FileSource,
+    pub redaction: Redaction,
+    pub sampler: Sampler,
 }
 
 impl Bench {
@@ -35,7 +38,7 @@ impl Bench {
         std::fs::create_dir(root.path().join("logs")).unwrap();
         let data_dir = DataDir::open(&root.path().join("state")).unwrap();
         let (config, file) = configuration(root.path(), globs);
-        Self { root, data_dir, config, file }
+        Self { root, data_dir, config, file, redaction: redaction(), sampler: Sampler::default() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -95,7 +98,7 @@ impl Bench {
         });
         let (stop, stopped) = watch::channel(Stop::Running);
         let (config, file, data_dir) = (self.config.clone(), self.file.clone(), self.data_dir.clone());
-        let redaction = redaction();
+        let (redaction, outlet) = (self.redaction.clone(), outlet.sampled(self.sampler.clone()));
         let task =
             tokio::spawn(async move { run(&config, &file, &data_dir, &redaction, outlet, stopped).await.unwrap() });
         Running { output, delivered, stop, task }

@@ -219,3 +219,24 @@ fn a_record_that_ends_the_process_at_once_is_passed_too() {
     assert!(output().ends_with(&format!("{}\nthree\n", marker())), "{}", output());
     assert_eq!(output().matches("three").count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_with_a_survivor_is_a_failure_of_the_engine_at_it() {
+    let token = "7Fh2k9Qd3Xw8Zp1Lm6Rt";
+    let digest = redaction().fingerprints(token.as_bytes())[0].to_string().rsplit('-').next().unwrap().to_owned();
+    let mut bench = Bench::new(&["*.log"]);
+    // The engine lets the token pass and the second look is not told so: a defect.
+    let options = Options { allow_fingerprints: vec![digest], ..Options::default() };
+    bench.redaction = Redaction::new(KeyRing::parse("07".repeat(32).as_bytes()).unwrap(), options).unwrap();
+    bench.sampler = Sampler::new("app", 0.001, &redaction());
+    bench.append("a.log", format!("one\ntwo Authorization: Bearer {token}\nthree\n"));
+    for _ in 0..2 {
+        let running = bench.start();
+        let output = running.output.clone();
+        running.wait_for_panic().await;
+        assert!(output.lock().unwrap().is_empty());
+    }
+    let running = bench.start();
+    running.wait_for(format!("one\n{}\nthree\n", marker()).as_bytes()).await;
+    assert_eq!(running.stop().await.poison_records, 1);
+}
