@@ -203,6 +203,8 @@ fn every_setting_arrives() {
         rotate_wait_secs = 0
         checkpoint_interval_secs = 3
         max_open_files = 7
+        ignore_older_secs = 86_400
+        follow_symlinks = true
         [sources.b]
         type = "tcp"
         address = "[::1]:9"
@@ -255,6 +257,7 @@ fn every_setting_arrives() {
     let durations = [file.glob_interval, file.poll_interval, file.rotate_wait, file.checkpoint_interval];
     assert_eq!(durations.map(|duration| duration.as_millis()), [2000, 500, 0, 3000]);
     assert_eq!(file.max_open_files, 7);
+    assert_eq!((file.ignore_older, file.follow_symlinks), (Some(Duration::from_secs(86_400)), true));
     assert_eq!((b.name.as_str(), b.framing, b.codec), ("b", Framing::CharacterDelimited(b'|'), Codec::Text));
     let SourceKind::Tcp(tcp) = &b.kind else { panic!("a tcp source") };
     assert_eq!((tcp.address.to_string().as_str(), tcp.max_connections_per_peer), ("[::1]:9", 2));

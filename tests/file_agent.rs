@@ -41,12 +41,16 @@ impl Bench {
 
     /// Starts the agent behind a command such as `strace`.
     fn start(&self, wrapper: &[&str]) -> Agent {
+        Agent(self.command(wrapper).spawn().unwrap())
+    }
+
+    fn command(&self, wrapper: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_beartrap");
         let mut words = wrapper.iter().copied().chain([program, "run", "--config"]);
         let mut command: Command = self.0.command(words.next().unwrap());
         let log = std::fs::OpenOptions::new().append(true).create(true).open(self.0.path("log")).unwrap();
         command.args(words).arg(self.0.path("beartrap.toml")).stderr(log).stdout(Stdio::null());
-        Agent(command.spawn().unwrap())
+        command
     }
 
     fn log(&self) -> String {
@@ -104,4 +108,52 @@ fn without_watches_files_are_polled() {
         agent.stop();
         assert_eq!(bench.log().matches("files are polled").count(), 1, "{}", bench.log());
     }
+}
+
+#[test]
+fn a_file_that_becomes_readable_is_read() {
+    // As root nothing is unreadable.
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    let bench = Bench::new("poll_interval_secs = 0.05\nglob_interval_secs = 0.1");
+    bench.append("shut.log", "one\n");
+    bench.append("open.log", "two\n");
+    std::fs::set_permissions(bench.raw("shut.log"), std::fs::Permissions::from_mode(0)).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let mut command = bench.command(&[]);
+    if is_root {
+        for path in [bench.0.path(""), bench.0.default_key(), bench.0.default_key().parent().unwrap().to_owned()] {
+            chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        for path in [".local", ".local/state", "raw", "beartrap.toml"] {
+            chown(bench.0.path(path), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let agent = Agent(command.spawn().unwrap());
+    bench.wait_for(|output| output == "two\n");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(bench.output(), "two\n");
+    if is_root {
+        chown(bench.raw("shut.log"), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    std::fs::set_permissions(bench.raw("shut.log"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    bench.wait_for(|output| output == "two\none\n");
+    assert_eq!(bench.log().matches("path is not read").count(), 1, "{}", bench.log());
+    agent.stop();
+}
+
+#[test]
+fn two_agents_do_not_share_a_data_dir() {
+    let bench = Bench::new("");
+    bench.append("a.log", "one\n");
+    let agent = bench.start(&[]);
+    bench.wait_for(|output| output == "one\n");
+    let mut second = bench.start(&[]);
+    assert_eq!(wait(&mut second.0).code(), Some(74));
+    assert!(bench.log().contains("is in use by another process"), "{}", bench.log());
+    bench.append("a.log", "two\n");
+    bench.wait_for(|output| output == "one\ntwo\n");
+    agent.stop();
 }

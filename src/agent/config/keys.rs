@@ -49,6 +49,9 @@ pub(super) const RESEND_BYTES: Whole =
 pub(super) const SHUTDOWN_GRACE: Seconds = Seconds { key: "shutdown_grace_secs", default: 10.0, min: 0.0, max: 3600.0 };
 pub(super) const GLOB_INTERVAL: Seconds = Seconds { key: "glob_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
 pub(super) const POLL_INTERVAL: Seconds = Seconds { key: "poll_interval_secs", default: 0.25, min: 0.01, max: 60.0 };
+/// 0 is for none: no file is too old.
+pub(super) const IGNORE_OLDER: Seconds =
+    Seconds { key: "ignore_older_secs", default: 0.0, min: 0.0, max: 315_360_000.0 };
 pub(super) const ROTATE_WAIT: Seconds = Seconds { key: "rotate_wait_secs", default: 5.0, min: 0.0, max: 86_400.0 };
 pub(super) const CHECKPOINT_INTERVAL: Seconds =
     Seconds { key: "checkpoint_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
@@ -64,10 +67,11 @@ pub(super) const HANDSHAKE_TIMEOUT: Seconds =
 
 const WHOLES: [&Whole; 6] =
     [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &MAX_CONNECTIONS_PER_PEER, &BUFFER_BYTES, &RESEND_BYTES];
-const SECONDS: [&Seconds; 11] = [
+const SECONDS: [&Seconds; 12] = [
     &SHUTDOWN_GRACE,
     &GLOB_INTERVAL,
     &POLL_INTERVAL,
+    &IGNORE_OLDER,
     &ROTATE_WAIT,
     &CHECKPOINT_INTERVAL,
     &IDLE_TIMEOUT,
@@ -113,6 +117,8 @@ pub(super) const SOURCE: Kinds = Kinds {
                 "include",
                 "exclude",
                 "read_from",
+                IGNORE_OLDER.key,
+                "follow_symlinks",
                 GLOB_INTERVAL.key,
                 POLL_INTERVAL.key,
                 ROTATE_WAIT.key,

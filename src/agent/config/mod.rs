@@ -84,6 +84,10 @@ pub struct FileSource {
     pub exclude: Vec<glob::Pattern>,
     /// Start of a file that is seen for the first time when the agent starts: its beginning, or its last unfinished record.
     pub read_from_end: bool,
+    /// Files that were last written so long ago when they are seen for the first time are read from their end on.
+    pub ignore_older: Option<Duration>,
+    /// Whether links below the part of a glob without wildcards lead anywhere.
+    pub follow_symlinks: bool,
     /// How often globs are expanded.
     pub glob_interval: Duration,
     /// How often a file that had nothing new is looked at again.

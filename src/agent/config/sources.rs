@@ -82,6 +82,8 @@ fn file(section: &Section<'_>, base: &Path) -> FileSource {
         include: section.globs("include", &include, base),
         exclude: section.globs("exclude", &exclude, base),
         read_from_end: section.word("read_from", &[("beginning", false), ("end", true)]).unwrap_or(false),
+        ignore_older: Some(section.seconds(&keys::IGNORE_OLDER)).filter(|older| !older.is_zero()),
+        follow_symlinks: section.boolean("follow_symlinks").unwrap_or(false),
         glob_interval: section.seconds(&keys::GLOB_INTERVAL),
         poll_interval: section.seconds(&keys::POLL_INTERVAL),
         rotate_wait: section.seconds(&keys::ROTATE_WAIT),

@@ -5,14 +5,14 @@ use super::super::config;
 use super::super::identity::{FileId, Landmarks, Position};
 use super::follower::Follower;
 use super::globs::{Globs, has_compressed_name};
+use super::opener::{Opener, Refusal};
 use super::{Task, now_secs};
 use crate::codec::{Codec, Decoding, Framing, last_whole_record};
 use crate::redact::Carry;
-use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirEntryExt, FileExt, FileTypeExt};
+use std::os::unix::fs::{DirEntryExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ const PASS_SHARE: u32 = 10;
 pub(super) struct Discovery {
     pub globs: Globs,
     read_from_end: bool,
+    ignore_older: Option<Duration>,
     max_open_files: usize,
     interval: Duration,
     next: Instant,
@@ -49,6 +50,7 @@ impl Discovery {
         Self {
             globs: Globs::new(file),
             read_from_end: file.read_from_end,
+            ignore_older: file.ignore_older,
             max_open_files: file.max_open_files.max(1),
             interval: file.glob_interval,
             next: Instant::now(),
@@ -126,7 +128,7 @@ impl Task {
             self.files.iter().enumerate().map(|(index, file)| (file.id, index)).collect();
         let mut seen: HashSet<FileId> = HashSet::new();
         for path in self.discovery.expand(&self.shared.source) {
-            let id = match identify(&path) {
+            let id = match self.opener().identify(&path) {
                 Ok(id) => id,
                 Err(refusal) => {
                     self.report(&path, refusal);
@@ -152,9 +154,13 @@ impl Task {
         self.discovery.end_pass(started);
     }
 
+    fn opener(&self) -> Opener<'_> {
+        Opener { globs: &self.discovery.globs, follow_symlinks: self.shared.follow_symlinks }
+    }
+
     /// Looks for followed files that no glob names in the directories where they were.
     fn search_renamed(&mut self, unseen: impl Iterator<Item = usize>) {
-        let mut directories = Directories::default();
+        let mut directories = Directories::new(self.shared.follow_symlinks);
         for index in unseen {
             let file = &self.files[index];
             let path = directories.find(&file.path, file.id);
@@ -164,7 +170,7 @@ impl Task {
 
     /// A file that was rotated while nobody looked may have a name that no glob knows: its end is still to be read.
     fn search_rotated_while_stopped(&mut self) {
-        let mut directories = Directories::default();
+        let mut directories = Directories::new(self.shared.follow_symlinks);
         // A file that is in its old place, but which the globs no longer name, is the user's choice.
         let rotated = self.discovery.remembered.values().filter(|entry| self.discovery.globs.name(&entry.path));
         let rotated: Vec<(FileId, PathBuf)> = rotated.map(|entry| (entry.id, entry.path.clone())).collect();
@@ -210,7 +216,7 @@ impl Task {
     }
 
     fn open_new(&mut self, path: &Path) -> Result<Follower, Refusal> {
-        let (file, id) = open(path)?;
+        let (file, id) = self.opener().open(path)?;
         if self.files.iter().any(|file| file.id == id) {
             // It was renamed a moment ago; the next pass sees it under its new name.
             return Err(Refusal::Gone);
@@ -218,7 +224,11 @@ impl Task {
         let key = &self.shared.key;
         let Some(entry) = self.discovery.recall(id, path) else {
             let from_end = self.discovery.read_from_end && self.discovery.is_first && self.discovery.is_first_start;
-            let offset = if from_end { start_at_end(&file, &self.shared.decoding)? } else { 0 };
+            let is_old = match (self.discovery.ignore_older, file.metadata()?.modified()?.elapsed()) {
+                (Some(limit), Ok(age)) => age > limit,
+                _ => false,
+            };
+            let offset = if from_end || is_old { start_at_end(&file, &self.shared.decoding)? } else { 0 };
             // A file that is truncated at this very moment is read from its beginning.
             let landmarks = Landmarks::read(&file, offset)?;
             let offset = if landmarks.is_some() { offset } else { 0 };
@@ -246,7 +256,11 @@ impl Task {
         if self.files[index].is_open() {
             return true;
         }
-        let opened = if self.make_room(Some(index)) { open(&self.files[index].path) } else { Err(Refusal::NoRoom) };
+        let opened = if self.make_room(Some(index)) {
+            self.opener().open(&self.files[index].path)
+        } else {
+            Err(Refusal::NoRoom)
+        };
         let file = &mut self.files[index];
         match opened {
             Ok((opened, id)) if id == file.id => {
@@ -286,52 +300,6 @@ impl Discovery {
         self.next = Instant::now() + self.interval;
         self.not_before = Instant::now() + PASS_SHARE * started.elapsed();
     }
-}
-
-/// Why a path is not taken up.
-enum Refusal {
-    /// It has vanished: nothing to say.
-    Gone,
-    /// Too many files are open that can't be closed.
-    NoRoom,
-    Refused(String),
-}
-
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::NotFound { Refusal::Gone } else { Refusal::Refused(error.to_string()) }
-    }
-}
-
-/// Looks at a path without opening it: opening a device can do something, opening a FIFO wakes its writer.
-fn identify(path: &Path) -> Result<FileId, Refusal> {
-    let metadata = std::fs::symlink_metadata(path)?;
-    refuse_irregular(metadata.file_type())?;
-    Ok(FileId::of(&metadata))
-}
-
-/// Opens a regular file, and nothing else, even if the path is swapped at this very moment.
-fn open(path: &Path) -> Result<(File, FileId), Refusal> {
-    identify(path)?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
-    let metadata = file.metadata()?;
-    refuse_irregular(metadata.file_type())?;
-    Ok((file, FileId::of(&metadata)))
-}
-
-fn refuse_irregular(kind: std::fs::FileType) -> Result<(), Refusal> {
-    if kind.is_file() {
-        return Ok(());
-    }
-    let name = match () {
-        () if kind.is_symlink() => "a symbolic link, which is not followed",
-        () if kind.is_dir() => "a directory",
-        () if kind.is_fifo() => "a FIFO",
-        () if kind.is_socket() => "a socket",
-        () => "a device",
-    };
-    Err(Refusal::Refused(format!("it is {name}")))
 }
 
 /// Where `read_from = "end"` starts: at the start of the last record that is not complete.
@@ -380,18 +348,32 @@ fn last_record_start(file: &File, framing: Framing) -> io::Result<u64> {
 }
 
 /// Directory listings of one pass, each read once.
-#[derive(Default)]
-struct Directories(HashMap<PathBuf, HashMap<u64, PathBuf>>);
+struct Directories {
+    follow_symlinks: bool,
+    names: HashMap<PathBuf, HashMap<u64, PathBuf>>,
+}
 
 impl Directories {
-    /// The name that a file has now in the directory where it once was.
+    fn new(follow_symlinks: bool) -> Self {
+        Self { follow_symlinks, names: HashMap::new() }
+    }
+
+    /// The name that a file has now in the directory where it once was, or where a link led to it.
     fn find(&mut self, once: &Path, id: FileId) -> Option<PathBuf> {
         let directory = once.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let names = self.0.entry(directory.to_owned()).or_insert_with(|| {
+        self.find_in(directory, id).or_else(|| {
+            let target = if self.follow_symlinks { std::fs::canonicalize(once).ok() } else { None }?;
+            self.find_in(target.parent().filter(|parent| *parent != directory)?, id)
+        })
+    }
+
+    fn find_in(&mut self, directory: &Path, id: FileId) -> Option<PathBuf> {
+        let names = self.names.entry(directory.to_owned()).or_insert_with(|| {
             let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
             entries.map(|entry| (entry.ino(), entry.path())).collect()
         });
         let path = names.get(&id.inode)?;
-        identify(path).is_ok_and(|found| found == id).then(|| path.clone())
+        let metadata = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        (FileId::of(&metadata) == id).then(|| path.clone())
     }
 }

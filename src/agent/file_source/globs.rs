@@ -63,6 +63,12 @@ impl Globs {
         matches(&self.prefixes, directory)
     }
 
+    /// The part of a path that the user wrote without wildcards, as far as is known.
+    pub fn base_of<'a>(&'a self, path: &'a Path) -> &'a Path {
+        let known = self.bases().filter(|base| path.starts_with(base)).max_by_key(|base| base.as_os_str().len());
+        known.or(path.parent()).unwrap_or(path)
+    }
+
     /// Where new files and directories may appear.
     pub fn bases(&self) -> impl Iterator<Item = &Path> {
         self.bases.iter().map(PathBuf::as_path)

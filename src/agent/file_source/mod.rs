@@ -8,6 +8,7 @@
 mod discovery;
 mod follower;
 mod globs;
+mod opener;
 mod poison;
 #[cfg(test)]
 mod tests;
@@ -200,6 +201,7 @@ impl Task {
             key: data_dir.identity_key().clone(),
             poll_interval: file.poll_interval,
             rotate_wait: file.rotate_wait,
+            follow_symlinks: file.follow_symlinks,
         };
         let discovery = Discovery::new(file, loaded);
         Self {

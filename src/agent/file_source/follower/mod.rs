@@ -3,6 +3,7 @@
 mod reading;
 
 use super::SourceReport;
+use super::opener::metadata;
 use super::poison::Careful;
 use crate::agent::attempts::Suspicion;
 use crate::agent::checkpoint::Entry;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub key: IdentityKey,
     pub poll_interval: Duration,
     pub rotate_wait: Duration,
+    pub follow_symlinks: bool,
 }
 
 impl Shared {
@@ -251,13 +253,13 @@ impl Follower {
         }
         if !self.ready && now >= self.next_look {
             self.next_look = now + shared.poll_interval;
-            self.look(displaced);
+            self.look(shared, displaced);
         }
         self.ready || self.is_expired(now, shared)
     }
 
-    fn look(&mut self, displaced: &mut bool) {
-        let metadata = match std::fs::symlink_metadata(&self.path) {
+    fn look(&mut self, shared: &Shared, displaced: &mut bool) {
+        let metadata = match metadata(&self.path, shared.follow_symlinks) {
             Ok(metadata) if FileId::of(&metadata) == self.id => Some(metadata),
             _ => {
                 *displaced |= self.unlisted_since.is_none();

@@ -12,8 +12,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
-/// First bytes of gzip, zstd and xz files: rotated logs, which hold no lines.
-const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"];
+/// First bytes of gzip, zstd, xz and lz4 files: rotated logs, which hold no lines.
+const COMPRESSED: [&[u8]; 4] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x04\x22\x4d\x18"];
 
 impl Follower {
     /// Reads once, if there is something; at most one block comes out.
@@ -44,6 +44,12 @@ impl Follower {
                 // Most files are idle most of the time: their streams are not to hold memory meanwhile.
                 self.end_stream(report);
             }
+            self.pause(shared);
+            return Ok(Step::Idle);
+        }
+        let may_be_compressed = self.read_to == 0 && COMPRESSED.iter().any(|magic| magic.starts_with(&buffer[..len]));
+        if may_be_compressed && !self.is_expired(Instant::now(), shared) {
+            // Too little of it is there to tell.
             self.pause(shared);
             return Ok(Step::Idle);
         }

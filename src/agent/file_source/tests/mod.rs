@@ -119,6 +119,8 @@ pub(super) fn configuration(root: &Path, globs: &[&str]) -> (config::Source, con
         include: globs.iter().map(pattern).collect(),
         exclude: Vec::new(),
         read_from_end: false,
+        ignore_older: None,
+        follow_symlinks: false,
         glob_interval: Duration::from_millis(5),
         poll_interval: Duration::from_millis(2),
         rotate_wait: Duration::from_millis(150),

@@ -145,3 +145,55 @@ async fn a_directory_may_move_away_and_come_back() {
     running.wait_for(b"one\ntwo\nthree\n").await;
     running.stop().await;
 }
+
+/// What `gzip` does to a rotated file.
+fn compress(bench: &Bench, from: &str, to: &str) {
+    use std::io::Read;
+    let mut compressed = Vec::new();
+    let contents = std::fs::File::open(bench.path(from)).unwrap();
+    flate2::read::GzEncoder::new(contents, flate2::Compression::default()).read_to_end(&mut compressed).unwrap();
+    // Byte by byte: the first ones say too little to tell.
+    for byte in compressed.iter().take(20) {
+        bench.append(to, [*byte]);
+        std::thread::sleep(bench.file.poll_interval);
+    }
+    bench.append(to, &compressed[20..]);
+    std::fs::remove_file(bench.path(from)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_is_compressed_is_not_read_twice() {
+    // All names are matched, and the last one says nothing.
+    let bench = Bench::new(&["*"]);
+    bench.append("app.log", "one\n");
+    let running = bench.start();
+    running.wait_for(b"one\n").await;
+    for (number, name) in ["app.log.1.gz", "app.log.2.zip~", "rotated"].into_iter().enumerate() {
+        bench.append("app.log", format!("{number}\n"));
+        bench.rename("app.log", "app.log.1");
+        compress(&bench, "app.log.1", name);
+        bench.append("app.log", format!("next {number}\n"));
+    }
+    let expected = "one\n0\nnext 0\n1\nnext 1\n2\nnext 2\n";
+    running.wait_until(|output| output.len() >= expected.len()).await;
+    running.settle().await;
+    let report = running.stop().await;
+    assert_eq!((report.bytes, report.lost_files), (expected.len() as u64, 0));
+    // And while nobody looks: what had been read before is not read again.
+    bench.rename("app.log", "app.log.1");
+    compress(&bench, "app.log.1", "another");
+    bench.append("app.log", "last\n");
+    bench.expect("last\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_file_that_begins_like_a_compressed_one_is_read_at_its_end() {
+    let bench = Bench::new(&["*.log"]);
+    bench.append("a.log", b"\x1f\x8b");
+    let running = bench.start();
+    running.settle().await;
+    assert_eq!(running.output(), b"");
+    bench.rename("a.log", "a.old");
+    running.wait_for(b"\x1f\x8b\n").await;
+    running.stop().await;
+}
