@@ -228,6 +228,7 @@ fn every_setting_arrives() {
         resend_bytes = 0
         reconnect_max_secs = 5
         connect_timeout_secs = 1
+        ack_timeout_secs = 7
         tls = { enabled = true, ca_file = "ca.crt" }
         [sinks.d]
         type = "file"
@@ -276,7 +277,8 @@ fn every_setting_arrives() {
     assert_eq!((c.framing, c.when_full, c.buffer_bytes), (Framing::LengthDelimited, WhenFull::DropNewest, 65_536));
     let SinkKind::Tcp(tcp) = &c.kind else { panic!("a tcp sink") };
     assert_eq!((tcp.address.as_str(), tcp.resend_bytes), ("[2001:db8::1]:6514", 0));
-    assert_eq!([tcp.reconnect_max, tcp.connect_timeout].map(|duration| duration.as_secs()), [5, 1]);
+    let durations = [tcp.reconnect_max, tcp.connect_timeout, tcp.ack_timeout];
+    assert_eq!(durations.map(|duration| duration.as_secs()), [5, 1, 7]);
     let tls = tcp.tls.as_ref().expect("TLS");
     assert_eq!(tls.ca_file.as_deref(), Some(Path::new("/srv/app/ca.crt")));
     assert!(tls.identity.is_none());

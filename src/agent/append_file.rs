@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 pub(super) struct AppendFile {
@@ -14,11 +15,14 @@ pub(super) struct AppendFile {
     dev: u64,
     ino: u64,
     regular: bool,
+    /// What a half line at the end is to be closed with before anything else is written.
+    unclosed: Mutex<Option<u8>>,
 }
 
 impl AppendFile {
     /// Opens the file; makes it where it is missing, for its owner only. A half line at its end, left by a process that
-    /// died while it wrote, is closed: the next record must not be glued to it.
+    /// died while it wrote, is closed: the next record must not be glued to it. On a full disk that has time until the
+    /// next write.
     pub fn open(path: &Path, framing: Framing) -> io::Result<Self> {
         let (file, readable) = open_for_append(path)?;
         let metadata = file.metadata()?;
@@ -26,7 +30,11 @@ impl AppendFile {
         if !regular && !metadata.file_type().is_char_device() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        let opened = Self { file, path: path.to_owned(), dev: metadata.dev(), ino: metadata.ino(), regular };
+        let (dev, ino, unclosed) = (metadata.dev(), metadata.ino(), Mutex::default());
+        let opened = Self { file, path: path.to_owned(), dev, ino, regular, unclosed };
+        if regular && metadata.len() == 0 {
+            sync_directory_of(path)?;
+        }
         if let Some(delimiter) = framing.delimiter()
             && regular
             && readable
@@ -35,7 +43,11 @@ impl AppendFile {
             let mut last = [delimiter];
             opened.file.read_at(&mut last, metadata.len() - 1)?;
             if last != [delimiter] {
-                (&opened.file).write_all(&[delimiter])?;
+                *opened.unclosed() = Some(delimiter);
+                match opened.close_line() {
+                    Err(error) if !is_full(&error) => return Err(error),
+                    Ok(()) | Err(_) => {}
+                }
             }
         }
         Ok(opened)
@@ -47,6 +59,7 @@ impl AppendFile {
 
     /// Writes as much as goes, from `written` on, and moves it along: after an error too.
     pub fn write(&self, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+        self.close_line()?;
         while *written < bytes.len() {
             match (&self.file).write(&bytes[*written..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -56,6 +69,19 @@ impl AppendFile {
             }
         }
         Ok(())
+    }
+
+    fn close_line(&self) -> io::Result<()> {
+        let mut unclosed = self.unclosed();
+        if let Some(delimiter) = *unclosed {
+            (&self.file).write_all(&[delimiter])?;
+            *unclosed = None;
+        }
+        Ok(())
+    }
+
+    fn unclosed(&self) -> MutexGuard<'_, Option<u8>> {
+        self.unclosed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes what is written durable. After a failure the kernel may have dropped the pages and called them clean:
@@ -70,6 +96,21 @@ impl AppendFile {
             Ok(now) => (now.dev(), now.ino()) != (self.dev, self.ino),
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
+    }
+}
+
+/// Whether an error means that there is no space at the moment.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// What is in a new file is of no use if a crash takes the file's name. Where the directory can't be read, or its file
+/// system knows no such call, that is left to the system.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(directory).and_then(|directory| directory.sync_all()) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

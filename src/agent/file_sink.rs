@@ -1,6 +1,6 @@
 //! A file as a sink: blocks are written as they come, made durable together, and acknowledged then.
 
-use super::append_file::AppendFile;
+use super::append_file::{AppendFile, is_full};
 use super::batch::Batch;
 use super::config::{FileSink, Sink};
 use super::failure::Failure;
@@ -151,10 +151,6 @@ impl Output<'_> {
     fn failure(&self, error: io::Error) -> Failure {
         Failure::sink(self.name, self.file.path().display(), error)
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Runs file work where it may take its time.

@@ -20,9 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 const POLL_MIN: Duration = Duration::from_millis(1);
 const POLL_MAX: Duration = Duration::from_millis(50);
 
-/// A peer is taken for dead when it has left sent bytes unacknowledged, or its window closed, for this long.
-const USER_TIMEOUT: Duration = Duration::from_secs(60);
-/// The same for an idle connection: about half a minute.
+/// When an idle peer is taken for dead: after about half a minute.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 4;
@@ -101,23 +99,31 @@ async fn reconnect(
 /// Tries all addresses of the peer.
 async fn connect(tcp: &TcpSink, tls: Option<&Connector>) -> io::Result<Link> {
     let attempt = async {
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in tokio::net::lookup_host(&tcp.address).await? {
-            match open(address, tls).await {
-                Ok(link) => return Ok(link),
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
+        let addresses: Vec<_> = tokio::net::lookup_host(&tcp.address).await?.collect();
+        connect_any(&addresses, tcp, tls).await
     };
     timeout(tcp.connect_timeout, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-async fn open(address: SocketAddr, tls: Option<&Connector>) -> io::Result<Link> {
-    Link::new(prepare(TcpStream::connect(address).await?)?, tls).await
+/// An address that does not answer must not take the time of those behind it: each gets its share.
+async fn connect_any(addresses: &[SocketAddr], tcp: &TcpSink, tls: Option<&Connector>) -> io::Result<Link> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let share = tcp.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    for &address in addresses {
+        match timeout(share, open(address, tcp, tls)).await {
+            Ok(Ok(link)) => return Ok(link),
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
 }
 
-fn prepare(socket: TcpStream) -> io::Result<TcpStream> {
+async fn open(address: SocketAddr, tcp: &TcpSink, tls: Option<&Connector>) -> io::Result<Link> {
+    Link::new(prepare(TcpStream::connect(address).await?, tcp)?, tls).await
+}
+
+fn prepare(socket: TcpStream, tcp: &TcpSink) -> io::Result<TcpStream> {
     // While nobody listens on a local port, a connection to it can get that port as its own and meet itself.
     if socket.local_addr()? == socket.peer_addr()? {
         return Err(io::ErrorKind::ConnectionRefused.into());
@@ -127,7 +133,7 @@ fn prepare(socket: TcpStream) -> io::Result<TcpStream> {
     sockopt::set_tcp_keepidle(&socket, KEEPALIVE_IDLE)?;
     sockopt::set_tcp_keepintvl(&socket, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(&socket, KEEPALIVE_PROBES)?;
-    sockopt::set_tcp_user_timeout(&socket, USER_TIMEOUT.as_millis() as u32)?;
+    sockopt::set_tcp_user_timeout(&socket, tcp.ack_timeout.as_millis() as u32)?;
     Ok(socket)
 }
 
@@ -174,4 +180,36 @@ async fn send(link: &mut Link, window: &mut Window, intake: &mut Intake) -> io::
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpSocket;
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+        // With its queue full, the kernel leaves further attempts without an answer.
+        let dark = TcpSocket::new_v4().unwrap();
+        dark.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let dark = dark.listen(0).unwrap();
+        let dark = dark.local_addr().map(|address| (address, dark)).unwrap();
+        let mut queued = Vec::new();
+        while let Ok(Ok(socket)) = timeout(Duration::from_millis(200), TcpStream::connect(dark.0)).await {
+            queued.push(socket);
+        }
+        let healthy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let second = Duration::from_secs(1);
+        let tcp = TcpSink {
+            address: String::new(),
+            tls: None,
+            resend_bytes: 0,
+            reconnect_max: second,
+            connect_timeout: 4 * second,
+            ack_timeout: second,
+        };
+        let addresses = [dark.0, healthy.local_addr().unwrap()];
+        let connected = timeout(tcp.connect_timeout, connect_any(&addresses, &tcp, None)).await;
+        assert!(connected.is_ok_and(|link| link.is_ok()), "the second address had no time");
+    }
 }

@@ -57,6 +57,7 @@ pub fn tcp_sink(address: SocketAddr, resend_bytes: usize) -> Sink {
         resend_bytes,
         reconnect_max: Duration::from_millis(500),
         connect_timeout: Duration::from_secs(5),
+        ack_timeout: Duration::from_secs(60),
     });
     sink("collector", kind)
 }

@@ -2,13 +2,16 @@
 
 mod certificates;
 mod harness;
+mod process;
 mod program;
 
 mod connections;
+mod faults;
 mod file_sink;
 mod flood;
 mod record_timeout;
 mod stop;
+mod tcp_faults;
 mod tcp_sink;
 mod tcp_source;
 mod tls_sink;

@@ -62,12 +62,13 @@ pub(super) const SYNC_INTERVAL: Seconds = Seconds { key: "sync_interval_secs", d
 pub(super) const RECONNECT_MAX: Seconds = Seconds { key: "reconnect_max_secs", default: 30.0, min: 0.1, max: 3600.0 };
 pub(super) const CONNECT_TIMEOUT: Seconds =
     Seconds { key: "connect_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
+pub(super) const ACK_TIMEOUT: Seconds = Seconds { key: "ack_timeout_secs", default: 60.0, min: 1.0, max: 3600.0 };
 pub(super) const HANDSHAKE_TIMEOUT: Seconds =
     Seconds { key: "handshake_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
 
 const WHOLES: [&Whole; 6] =
     [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &MAX_CONNECTIONS_PER_PEER, &BUFFER_BYTES, &RESEND_BYTES];
-const SECONDS: [&Seconds; 12] = [
+const SECONDS: [&Seconds; 13] = [
     &SHUTDOWN_GRACE,
     &GLOB_INTERVAL,
     &POLL_INTERVAL,
@@ -79,6 +80,7 @@ const SECONDS: [&Seconds; 12] = [
     &SYNC_INTERVAL,
     &RECONNECT_MAX,
     &CONNECT_TIMEOUT,
+    &ACK_TIMEOUT,
     &HANDSHAKE_TIMEOUT,
 ];
 
@@ -146,7 +148,7 @@ pub(super) const SINK: Kinds = Kinds {
     of: &[
         ("stdout", &[]),
         ("file", &["path", SYNC_INTERVAL.key]),
-        ("tcp", &["address", RESEND_BYTES.key, RECONNECT_MAX.key, CONNECT_TIMEOUT.key, "tls"]),
+        ("tcp", &["address", RESEND_BYTES.key, RECONNECT_MAX.key, CONNECT_TIMEOUT.key, ACK_TIMEOUT.key, "tls"]),
     ],
 };
 

@@ -187,6 +187,8 @@ pub struct TcpSink {
     pub reconnect_max: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+    /// How long the peer may leave bytes unacknowledged, or take none, before it counts as dead.
+    pub ack_timeout: Duration,
 }
 
 /// `tls.*` of a source

@@ -67,8 +67,9 @@ fn tcp(section: &Section<'_>, address: Option<Text<'_>>, base: &Path) -> Option<
     let resend_bytes = section.whole(&keys::RESEND_BYTES);
     let reconnect_max = section.seconds(&keys::RECONNECT_MAX);
     let connect_timeout = section.seconds(&keys::CONNECT_TIMEOUT);
+    let ack_timeout = section.seconds(&keys::ACK_TIMEOUT);
     let text = address?;
     let address = section.peer_address("address", &text)?;
     let tls = tls::client(section, &text, base);
-    Some(TcpSink { address, tls, resend_bytes, reconnect_max, connect_timeout })
+    Some(TcpSink { address, tls, resend_bytes, reconnect_max, connect_timeout, ack_timeout })
 }
