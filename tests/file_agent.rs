@@ -119,7 +119,7 @@ fn a_file_that_becomes_readable_is_read() {
     let bench = Bench::new("poll_interval_secs = 0.05\nglob_interval_secs = 0.1");
     bench.append("shut.log", "one\n");
     bench.append("open.log", "two\n");
-    std::fs::set_permissions(bench.raw("shut.log"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(bench.raw("shut.log"), std::fs::Permissions::from_mode(0o000)).unwrap();
     let is_root = rustix::process::geteuid().is_root();
     let mut command = bench.command(&[]);
     if is_root {

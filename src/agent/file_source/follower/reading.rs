@@ -7,7 +7,6 @@ use crate::agent::attempts::{Attempts, Place};
 use crate::agent::identity::{HEAD_LEN_MAX, Landmarks, Position, TAIL_LEN_MAX};
 use crate::codec::FramingError;
 use crate::redact::{Carry, CleanBlock};
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
@@ -236,7 +235,7 @@ impl Follower {
 }
 
 /// Reads from `offset` until there is more than `enough`, or the file ends: short reads and signals are no end.
-fn read_past(file: &File, buffer: &mut [u8], offset: u64, enough: usize) -> io::Result<usize> {
+fn read_past(file: &impl FileExt, buffer: &mut [u8], offset: u64, enough: usize) -> io::Result<usize> {
     let mut len = 0;
     while len <= enough {
         match file.read_at(&mut buffer[len..], offset + len as u64) {
@@ -247,4 +246,47 @@ fn read_past(file: &File, buffer: &mut [u8], offset: u64, enough: usize) -> io::
         }
     }
     Ok(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// A file system that gives one byte at a time, is interrupted before each, and fails at an offset.
+    struct Slow {
+        contents: &'static [u8],
+        fails_at: u64,
+        calls: Cell<u64>,
+    }
+
+    impl FileExt for Slow {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.calls.set(self.calls.get() + 1);
+            match self.contents.get(offset as usize) {
+                _ if self.calls.get() % 2 == 1 => Err(io::ErrorKind::Interrupted.into()),
+                _ if offset == self.fails_at => Err(io::Error::from_raw_os_error(libc::EIO)),
+                Some(byte) => {
+                    buffer[0] = *byte;
+                    Ok(1)
+                }
+                None => Ok(0),
+            }
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    #[test]
+    fn short_reads_and_signals_are_no_end_and_errors_are_no_data() {
+        let slow = |fails_at| Slow { contents: b"0123456789", fails_at, calls: Cell::new(0) };
+        let mut buffer = [0; 64];
+        // More than what is compared with what was there before, or all.
+        assert_eq!(read_past(&slow(99), &mut buffer, 2, 4).unwrap(), 5);
+        assert_eq!(&buffer[..5], b"23456");
+        assert_eq!(read_past(&slow(99), &mut buffer, 2, 60).unwrap(), 8);
+        assert_eq!(read_past(&slow(4), &mut buffer, 2, 4).unwrap_err().raw_os_error(), Some(libc::EIO));
+    }
 }

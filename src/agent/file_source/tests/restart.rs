@@ -213,6 +213,30 @@ async fn files_that_are_away_for_a_run_are_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_gone_for_a_week_are_forgotten() {
+    let bench = Bench::new(&["*.log"]);
+    bench.append("a.log", "one\n");
+    bench.append("b.log", "two\n");
+    let running = bench.start();
+    running.wait_until(|output| output.len() == 8).await;
+    running.stop().await;
+    let entries = || {
+        let entries = Checkpoint::load(&bench.data_dir, "app").1.entries;
+        entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect::<HashMap<_, _>>()
+    };
+    std::fs::remove_file(bench.path("a.log")).unwrap();
+    std::fs::remove_file(bench.path("b.log")).unwrap();
+    let mut known = entries();
+    assert_eq!(known.len(), 2);
+    let day = 24 * 3600;
+    known.get_mut(&bench.path("a.log")).unwrap().last_seen_secs -= 8 * day;
+    known.get_mut(&bench.path("b.log")).unwrap().last_seen_secs -= 6 * day;
+    Checkpoint::load(&bench.data_dir, "app").0.store(known.values()).unwrap();
+    bench.expect("").await;
+    assert_eq!(entries().into_keys().collect::<Vec<_>>(), [bench.path("b.log")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn crashes_amid_rotations_lose_nothing() {
     let bench = Bench::new(&["app.log*"]);
     let directory = bench.path("");
