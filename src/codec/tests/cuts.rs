@@ -59,15 +59,15 @@ fn a_token_that_is_cut_by_time_leaves_as_its_marker() {
 fn what_is_cut_again_and_again_leaves_piece_by_piece_and_ends_without_an_empty_record() {
     let mut stream = stream(Framing::NewlineDelimited, Codec::Text, 100, true);
     let mut out = CleanBlock::new();
-    for piece in ["1.", " 2.", "", " 3."] {
+    for piece in ["1#", " 2#", "", " 3#"] {
         stream.push(piece.as_bytes(), &mut out).expect("framed");
         stream.cut_record(&mut out);
     }
     stream.push(b"\nnext\n\n", &mut out).expect("framed");
-    stream.push(b"9", &mut out).expect("framed");
+    stream.push(b"9#", &mut out).expect("framed");
     stream.cut_record(&mut out);
     stream.finish(&mut out).expect("framed");
-    assert_eq!(String::from_utf8_lossy(out.as_bytes()), "1.\n 2.\n 3.\nnext\n\n9\n");
+    assert_eq!(String::from_utf8_lossy(out.as_bytes()), "1#\n 2#\n 3#\nnext\n\n9#\n");
     assert_eq!((stream.stats().split_records, stream.pending()), (2, 0));
 }
 
