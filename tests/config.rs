@@ -157,12 +157,19 @@ fn the_reference_shows_the_defaults() {
         framing.method = "character_delimited"
         framing.character_delimited.delimiter = "\u0000"
         tls = { enabled = true, crt_file = "/etc/beartrap/tls/tls.crt", key_file = "/etc/beartrap/tls/tls.key", ca_file = "/etc/beartrap/tls/ca.crt" }
+        [sources.datagrams]
+        type = "udp"
+        address = "127.0.0.1:5514"
+        permit_origin = ["127.0.0.0/8"]
+        [sources.local]
+        type = "unix"
+        path = "/run/beartrap/log.sock"
         [sinks.stdout]
         type = "stdout"
         inputs = ["stdin"]
         [sinks.file]
         type = "file"
-        inputs = ["files", "network"]
+        inputs = ["files", "network", "datagrams", "local"]
         path = "/var/log/app-clean/clean.log"
         [sinks.collector]
         type = "tcp"
@@ -218,9 +225,23 @@ fn every_setting_arrives() {
         tls.crt_file = "b.crt"
         tls.key_file = "/b.key"
         framing = { method = "character_delimited", character_delimited = { delimiter = "|" } }
+        [sources.e]
+        type = "unix"
+        path = "run/e.sock"
+        socket_file_mode = 0o660
+        max_connections = 4
+        idle_timeout_secs = 8
+        record_timeout_secs = 9
+        [sources.f]
+        type = "udp"
+        address = "[::]:514"
+        permit_origin = ["::1/128"]
+        receive_buffer_bytes = 8192
+        framing.method = "bytes"
+        decoding.codec = "json"
         [sinks.c]
         type = "tcp"
-        inputs = ["b", "a"]
+        inputs = ["b", "a", "e", "f"]
         address = "[2001:db8::1]:6514"
         framing.method = "length_delimited"
         when_full = "drop_newest"
@@ -247,7 +268,7 @@ fn every_setting_arrives() {
     assert!(options.weak_fingerprints);
     assert_eq!(options.replacement.as_deref(), Some("hidden:{}"));
 
-    let [a, b] = config.sources.as_slice() else { panic!("two sources") };
+    let [a, b, e, f] = config.sources.as_slice() else { panic!("four sources") };
     assert_eq!((a.name.as_str(), a.framing, a.codec), ("a", Framing::OctetCounting, Codec::Json));
     assert_eq!(a.max_record_bytes, 4096);
     let SourceKind::File(file) = &a.kind else { panic!("a file source") };
@@ -272,8 +293,17 @@ fn every_setting_arrives() {
     assert_eq!(identity, [Path::new("/srv/app/b.crt"), Path::new("/b.key")]);
     assert_eq!(tls.ca_file, None);
 
+    let SourceKind::Unix(unix) = &e.kind else { panic!("a unix source") };
+    assert_eq!((unix.path.as_path(), unix.socket_file_mode), (Path::new("/srv/app/run/e.sock"), 0o660));
+    assert_eq!(unix.limits.max_connections, 4);
+    assert_eq!([unix.limits.idle_timeout, unix.limits.record_timeout].map(|limit| limit.as_secs()), [8, 9]);
+    let SourceKind::Udp(udp) = &f.kind else { panic!("a udp source") };
+    assert_eq!((udp.address.to_string().as_str(), udp.receive_buffer_bytes), ("[::]:514", 8192));
+    assert!(!udp.permit_origin.permit("127.0.0.1".parse().expect("an address")));
+    assert_eq!((f.framing, f.codec), (Framing::Bytes, Codec::Json));
+
     let [c, d] = config.sinks.as_slice() else { panic!("two sinks") };
-    assert_eq!(c.inputs, ["b", "a"]);
+    assert_eq!(c.inputs, ["b", "a", "e", "f"]);
     assert_eq!((c.framing, c.when_full, c.buffer_bytes), (Framing::LengthDelimited, WhenFull::DropNewest, 65_536));
     let SinkKind::Tcp(tcp) = &c.kind else { panic!("a tcp sink") };
     assert_eq!((tcp.address.as_str(), tcp.resend_bytes), ("[2001:db8::1]:6514", 0));

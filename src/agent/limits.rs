@@ -53,10 +53,13 @@ impl Limits {
             let (streams, keys): (_, &[_]) = match &source.kind {
                 SourceKind::Stdin => (1, &["max_record_bytes"]),
                 SourceKind::Tcp(tcp) => (tcp.limits.max_connections, &["max_connections", "max_record_bytes"]),
+                SourceKind::Unix(unix) => (unix.limits.max_connections, &["max_connections", "max_record_bytes"]),
+                SourceKind::Udp(_) => (1, &["receive_buffer_bytes", "max_record_bytes"]),
                 SourceKind::File(file) => (file.max_open_files, &["max_open_files", "max_record_bytes"]),
             };
             // What was read, the record that waits to be complete, and the block that waits for room.
-            let parts = [read_bytes(source), REDACTOR_BYTES, source.max_record_bytes, block_max(source), tls(source)];
+            let (record, socket) = (source.max_record_bytes, socket_bytes(source));
+            let parts = [read_bytes(source), REDACTOR_BYTES, record, block_max(source), socket];
             let stream_bytes = parts.into_iter().chain(parts_bytes(source)).fold(0, usize::saturating_add);
             Limit { part: format!("source {}", source.name), streams, stream_bytes, keys }
         });
@@ -157,14 +160,16 @@ pub fn worker_threads() -> usize {
 fn read_bytes(source: &Source) -> usize {
     match source.kind {
         SourceKind::File(_) => FILE_READ_BYTES,
-        SourceKind::Stdin | SourceKind::Tcp(_) => READ_BYTES,
+        SourceKind::Stdin | SourceKind::Tcp(_) | SourceKind::Udp(_) | SourceKind::Unix(_) => READ_BYTES,
     }
 }
 
-/// What a connection takes for TLS.
-fn tls(source: &Source) -> usize {
+/// What a connection takes for TLS, and what the kernel may keep for a socket that it can't hold back: it counts to the
+/// control group, and the kernel takes twice as much as is asked for.
+fn socket_bytes(source: &Source) -> usize {
     match &source.kind {
         SourceKind::Tcp(TcpSource { tls: Some(_), .. }) => TLS_BYTES,
+        SourceKind::Udp(udp) => udp.receive_buffer_bytes.saturating_mul(2),
         _ => 0,
     }
 }

@@ -25,6 +25,7 @@ mod failure;
 mod file_sink;
 mod file_source;
 mod identity;
+mod inlet;
 mod key_reload;
 mod limits;
 mod link;
@@ -44,6 +45,8 @@ mod tcp_source;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod udp_source;
+mod unix_source;
 mod window;
 
 pub use canary::{UntrustedSource, check_engine};

@@ -8,6 +8,7 @@ use super::counters::SinkCounters;
 use super::data_dir::DataDir;
 use super::failure::Failure;
 use super::file_source::{self, SourceError};
+use super::inlet::Inlet;
 use super::limits::Limits;
 use super::outlet::Outlet;
 use super::queue::{Feed, Intake, queue};
@@ -15,9 +16,8 @@ use super::sampled::Sampler;
 use super::sink::SinkEnd;
 use super::source::SourceReport;
 use super::stop::Stop;
-use super::tcp_source::Listening;
 use super::tls::{self, ClientConfig, Fresh};
-use super::{file_sink, stdin_source, stdout_sink, tcp_sink, tcp_source};
+use super::{file_sink, stdin_source, stdout_sink, tcp_sink};
 use crate::codec::Framing;
 use crate::redact::Redaction;
 use std::io;
@@ -53,7 +53,7 @@ pub enum Outcome {
 pub struct Agent {
     config: Config,
     redaction: Redaction,
-    listeners: Vec<Option<Listening>>,
+    inlets: Vec<Option<Inlet>>,
     files: Vec<Option<AppendFile>>,
     sink_tls: Vec<Option<Fresh<ClientConfig>>>,
     /// Locked for as long as the agent lives; only file sources need it.
@@ -91,23 +91,14 @@ impl Agent {
             });
         }
         let sink_tls = tls::of_sinks(&config)?;
-        let mut listeners = Vec::new();
-        for source in &config.sources {
-            listeners.push(match &source.kind {
-                SourceKind::Tcp(tcp) => {
-                    let failed = |error| Failure::source(&source.name, tcp.address, error);
-                    Some(tcp_source::listen(tcp).map_err(failed)?)
-                }
-                SourceKind::Stdin | SourceKind::File(_) => None,
-            });
-        }
-        Ok(Self { config, redaction, listeners, files, sink_tls, data_dir })
+        let inlets = config.sources.iter().map(Inlet::open).collect::<Result<_, _>>()?;
+        Ok(Self { config, redaction, inlets, files, sink_tls, data_dir })
     }
 
-    /// Where a TCP source listens: the port too, where the configuration leaves it to the system.
+    /// Where a source of the network listens: the port too, where the configuration leaves it to the system.
     pub fn local_addr(&self, source: &str) -> Option<SocketAddr> {
         let index = self.config.sources.iter().position(|candidate| candidate.name == source)?;
-        self.listeners[index].as_ref()?.socket.local_addr().ok()
+        self.inlets[index].as_ref()?.local_addr()
     }
 
     /// Runs until all sources have ended, a command ends it, or something fails for good.
@@ -142,7 +133,7 @@ struct Running {
 
 impl Running {
     fn start(agent: Agent, control: &Control) -> Self {
-        let Agent { config, redaction, listeners, files, sink_tls, data_dir } = agent;
+        let Agent { config, redaction, inlets, files, sink_tls, data_dir } = agent;
         let mut running = Self {
             grace: config.shutdown_grace,
             stop: watch::channel(Stop::Running).0,
@@ -162,11 +153,11 @@ impl Running {
             feeds.push((sink, feed));
             running.start_sink(sink.clone(), file, tls, intake);
         }
-        for (source, listener) in config.sources.iter().zip(listeners) {
+        for (source, inlet) in config.sources.iter().zip(inlets) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
             let sampler = Sampler::new(&source.name, config.redact.verify_sample, &redaction);
             let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>()).sampled(sampler);
-            running.start_source(source.clone(), &config, listener, data_dir.clone(), &redaction, outlet);
+            running.start_source(source.clone(), &config, inlet, data_dir.clone(), &redaction, outlet);
         }
         running
     }
@@ -192,14 +183,14 @@ impl Running {
         &mut self,
         source: Source,
         config: &Config,
-        listener: Option<Listening>,
+        inlet: Option<Inlet>,
         data_dir: Option<Arc<DataDir>>,
         redaction: &Redaction,
         outlet: Outlet,
     ) {
         let (stop, grace, redaction) = (self.stop.subscribe(), self.grace, redaction.clone());
         let name = source.name.clone();
-        match (source.kind.clone(), listener) {
+        match (source.kind.clone(), inlet) {
             (SourceKind::Stdin, _) => {
                 tracing::info!(source = name, kind = "stdin", "source started");
                 let whole_records = !may_stream(config, &source);
@@ -208,12 +199,11 @@ impl Running {
                     (name, report)
                 });
             }
-            (SourceKind::Tcp(tcp), Some(listener)) => {
-                let address = listener.socket.local_addr().unwrap_or(tcp.address);
-                tracing::info!(source = name, kind = "tcp", %address, max_connections = tcp.limits.max_connections, "source started");
+            (_, Some(inlet)) => {
+                inlet.log(&name);
                 let shared = connections::Shared::new(source, redaction, outlet, stop, grace);
                 let reopen = self.reopen.clone();
-                self.sources.spawn(async move { (name, tcp_source::run(shared, tcp, listener, reopen).await) });
+                self.sources.spawn(async move { (name, inlet.run(shared, reopen).await) });
             }
             (SourceKind::File(file), _) => {
                 let Some(data_dir) = data_dir else { unreachable!("bind opens the data directory") };
@@ -224,7 +214,9 @@ impl Running {
                     (name, ended.map(|report| report.log(&source.name)).map_err(failed))
                 });
             }
-            (SourceKind::Tcp(_), None) => unreachable!("bind opens every source"),
+            (SourceKind::Tcp(_) | SourceKind::Udp(_) | SourceKind::Unix(_), None) => {
+                unreachable!("bind opens every source")
+            }
         }
     }
 

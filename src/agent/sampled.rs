@@ -84,6 +84,11 @@ impl SampledStream {
     }
 
     /// As of [`RecordStream`].
+    pub fn end_input(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
+        self.look_at(out, RecordStream::end_input)
+    }
+
+    /// As of [`RecordStream`].
     pub fn cut_record(&mut self, out: &mut CleanBlock) {
         self.look_at(out, RecordStream::cut_record);
     }

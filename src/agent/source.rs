@@ -114,6 +114,19 @@ impl Stream {
         self.records.unfinished()
     }
 
+    /// Appends what becomes of an input that is complete by itself.
+    pub fn datagram(&mut self, input: &[u8], block: &mut CleanBlock) {
+        let pushed = self.records.push(input, block);
+        let ended = self.records.end_input(block);
+        self.broken |= pushed.or(ended).is_err();
+        self.bytes += input.len() as u64;
+    }
+
+    /// Sends what datagrams have become.
+    pub async fn send_datagrams(&mut self, block: CleanBlock) -> Result<(), StreamEnd> {
+        self.send(block, Ok(())).await
+    }
+
     async fn send(&mut self, block: CleanBlock, decoded: Result<(), FramingError>) -> Result<(), StreamEnd> {
         self.broken |= decoded.is_err();
         if block.is_empty() {

@@ -182,6 +182,17 @@ impl RecordStream {
         self.framer.finish()
     }
 
+    /// Ends an input as [`finish`](Self::finish) does. What comes next is another one, which nothing of this one touches.
+    ///
+    /// # Errors
+    /// As of `finish`.
+    pub fn end_input(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
+        let result = self.finish(out);
+        self.resume(Carry::None);
+        self.broken = None;
+        result
+    }
+
     /// Lets what is decided of an unfinished record leave as a record of its own, for one that waits too long for its end.
     /// What is undecided stays, and what follows is scanned as its continuation. A record under codec `json` becomes text;
     /// under `cri` and `docker` the lines leave that waited for others.

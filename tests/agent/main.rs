@@ -16,3 +16,5 @@ mod tcp_sink;
 mod tcp_source;
 mod tls_sink;
 mod tls_source;
+mod udp_source;
+mod unix_source;

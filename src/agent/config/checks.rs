@@ -94,12 +94,16 @@ fn check_single<'t, 'a: 't>(report: &Report, mut names: impl Iterator<Item = &'t
 
 fn check_listeners(report: &Report, sources: &[NamedSource<'_>]) {
     for (index, named) in sources.iter().enumerate() {
-        let (Some(address), Some(span)) = (address_of(named), &named.address_span) else {
+        let (Some(source), Some(span)) = (&named.source, &named.place_span) else {
             continue;
         };
-        let taken =
-            sources[..index].iter().find(|earlier| address_of(earlier).is_some_and(|e| same_socket(e, address)));
-        if let Some(earlier) = taken {
+        let clashes = |earlier: &&NamedSource<'_>| match (earlier.source.as_ref().map(|s| &s.kind), &source.kind) {
+            (Some(SourceKind::Tcp(earlier)), SourceKind::Tcp(tcp)) => same_socket(earlier.address, tcp.address),
+            (Some(SourceKind::Udp(earlier)), SourceKind::Udp(udp)) => same_socket(earlier.address, udp.address),
+            (Some(SourceKind::Unix(earlier)), SourceKind::Unix(unix)) => earlier.path == unix.path,
+            _ => false,
+        };
+        if let Some(earlier) = sources[..index].iter().find(clashes) {
             report.add(Problem::at(span, format!("source `{}` listens on this address already", earlier.name.text)));
         }
     }
@@ -128,6 +132,11 @@ fn check_target(
                 let message = format!("loop: source `{}` follows the file that this sink writes", source.name.text);
                 let help = "write it elsewhere, or add it to the source's `exclude`";
                 report.add(Problem::at(span, message).help(help));
+            }
+            let is_socket = |source: &&NamedSource<'_>| matches!(source.source.as_ref().map(|s| &s.kind), Some(SourceKind::Unix(unix)) if unix.path == file.path);
+            if let Some(source) = sources.iter().find(is_socket) {
+                let message = format!("source `{}` has its socket at this path", source.name.text);
+                report.add(Problem::at(span, message).help("write the file elsewhere"));
             }
             if data_dir.is_some_and(|data_dir| file.path.starts_with(data_dir)) {
                 let help = "`data_dir` is the agent's own: write the file elsewhere";

@@ -41,6 +41,11 @@ pub(super) const MAX_CONNECTIONS: Whole =
     Whole { key: "max_connections", unit: "connections", default: 1000, min: 1, max: 65_536 };
 pub(super) const MAX_CONNECTIONS_PER_PEER: Whole =
     Whole { key: "max_connections_per_peer", unit: "connections", default: 250, min: 1, max: 65_536 };
+/// 0o600: a file mode, which is written in octal.
+pub(super) const SOCKET_FILE_MODE: Whole =
+    Whole { key: "socket_file_mode", unit: "(0o777)", default: 0o600, min: 0, max: 0o777 };
+pub(super) const RECEIVE_BUFFER_BYTES: Whole =
+    Whole { key: "receive_buffer_bytes", unit: "bytes", default: 1 << 20, min: 4 << 10, max: 256 << 20 };
 pub(super) const BUFFER_BYTES: Whole =
     Whole { key: "buffer_bytes", unit: "bytes", default: 4 << 20, min: 64 << 10, max: 1 << 30 };
 pub(super) const RESEND_BYTES: Whole =
@@ -66,9 +71,17 @@ pub(super) const ACK_TIMEOUT: Seconds = Seconds { key: "ack_timeout_secs", defau
 pub(super) const HANDSHAKE_TIMEOUT: Seconds =
     Seconds { key: "handshake_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
 
-const WHOLES: [&Whole; 6] =
-    [&MAX_RECORD_BYTES, &MAX_OPEN_FILES, &MAX_CONNECTIONS, &MAX_CONNECTIONS_PER_PEER, &BUFFER_BYTES, &RESEND_BYTES];
-const SECONDS: [&Seconds; 13] = [
+const WHOLES: &[&Whole] = &[
+    &MAX_RECORD_BYTES,
+    &MAX_OPEN_FILES,
+    &MAX_CONNECTIONS,
+    &MAX_CONNECTIONS_PER_PEER,
+    &SOCKET_FILE_MODE,
+    &RECEIVE_BUFFER_BYTES,
+    &BUFFER_BYTES,
+    &RESEND_BYTES,
+];
+const SECONDS: &[&Seconds] = &[
     &SHUTDOWN_GRACE,
     &GLOB_INTERVAL,
     &POLL_INTERVAL,
@@ -141,6 +154,8 @@ pub(super) const SOURCE: Kinds = Kinds {
                 "tls",
             ],
         ),
+        ("udp", &["address", "permit_origin", RECEIVE_BUFFER_BYTES.key]),
+        ("unix", &["path", SOCKET_FILE_MODE.key, MAX_CONNECTIONS.key, IDLE_TIMEOUT.key, RECORD_TIMEOUT.key]),
     ],
 };
 pub(super) const SINK: Kinds = Kinds {

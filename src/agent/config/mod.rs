@@ -73,6 +73,10 @@ pub enum SourceKind {
     File(FileSource),
     /// A listening TCP socket.
     Tcp(TcpSource),
+    /// A UDP socket.
+    Udp(UdpSource),
+    /// A listening Unix socket.
+    Unix(UnixSource),
 }
 
 /// `type = "file"`
@@ -113,6 +117,28 @@ pub struct TcpSource {
     pub permit_origin: Origins,
     /// How many connections one address may have; further ones are closed at once.
     pub max_connections_per_peer: usize,
+    /// What holds for each kind of connection.
+    pub limits: ConnectionLimits,
+}
+
+/// `type = "udp"`
+#[derive(Clone, Debug)]
+pub struct UdpSource {
+    /// Where it receives.
+    pub address: SocketAddr,
+    /// Whose datagrams are taken.
+    pub permit_origin: Origins,
+    /// How much the kernel may keep of what has not been read.
+    pub receive_buffer_bytes: usize,
+}
+
+/// `type = "unix"`
+#[derive(Clone, Debug)]
+pub struct UnixSource {
+    /// Where its socket is in the file system.
+    pub path: PathBuf,
+    /// Who may connect: the mode of the socket's file.
+    pub socket_file_mode: u32,
     /// What holds for each kind of connection.
     pub limits: ConnectionLimits,
 }

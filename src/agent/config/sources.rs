@@ -4,7 +4,7 @@ use super::diagnostics::Problem;
 use super::keys::{self, Kinds};
 use super::section::{Section, Text, list};
 use super::tls;
-use super::{ConnectionLimits, FileSource, Source, SourceKind, TcpSource};
+use super::{ConnectionLimits, FileSource, Source, SourceKind, TcpSource, UdpSource, UnixSource};
 use crate::codec::{Codec, Framing, RUNTIME_LINE_BYTES};
 use std::ops::Range;
 use std::path::Path;
@@ -15,8 +15,8 @@ pub(super) struct NamedSource<'a> {
     pub kind: Option<&'static str>,
     /// `None` if something in it is wrong.
     pub source: Option<Source>,
-    /// Where `address` stands.
-    pub address_span: Option<Range<usize>>,
+    /// Where `address` or `path` stands.
+    pub place_span: Option<Range<usize>>,
 }
 
 /// Reads one source.
@@ -25,7 +25,9 @@ pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> 
     let codec = section.decoding().unwrap_or_default();
     let framing = section.framing();
     if framing == Framing::Bytes {
-        let why = if codec == Codec::Json {
+        let why = if kind == Some("udp") {
+            None
+        } else if codec == Codec::Json {
             Some("`bytes` makes the whole stream one text record, and `decoding.codec` says `json`")
         } else if kind == Some("file") {
             Some("`bytes` makes the whole stream one record, and a followed file has no end")
@@ -40,17 +42,27 @@ pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> 
     if let Some(name) = runtime_codec(codec) {
         check_runtime(section, name, framing, max_record_bytes);
     }
-    let address =
-        (kind == Some("tcp")).then(|| section.filled_string("address", r#"address = "127.0.0.1:5170""#)).flatten();
-    let address_span = address.as_ref().map(|address| address.span.clone());
-    let kind_value = match kind {
-        Some("stdin") => Some(SourceKind::Stdin),
-        Some("file") => Some(SourceKind::File(file(section, base))),
-        Some("tcp") => tcp(section, address, base).map(SourceKind::Tcp),
-        _ => None,
+    let place = |key, example| section.filled_string(key, example);
+    let (place, kind_value) = match kind {
+        Some("stdin") => (None, Some(SourceKind::Stdin)),
+        Some("file") => (None, Some(SourceKind::File(file(section, base)))),
+        Some("tcp") => {
+            let address = place("address", r#"address = "127.0.0.1:5170""#);
+            (address.clone(), tcp(section, address, base).map(SourceKind::Tcp))
+        }
+        Some("unix") => {
+            let path = place("path", r#"path = "/run/beartrap/log.sock""#);
+            (path.clone(), unix(section, path, base).map(SourceKind::Unix))
+        }
+        Some("udp") => {
+            check_datagrams(section, codec, framing);
+            let address = place("address", r#"address = "127.0.0.1:5170""#);
+            (address.clone(), udp(section, address).map(SourceKind::Udp))
+        }
+        _ => (None, None),
     };
     let source = kind_value.map(|kind| Source { name: name.text.to_owned(), framing, codec, max_record_bytes, kind });
-    NamedSource { name, kind, source, address_span }
+    NamedSource { name, kind, source, place_span: place.map(|place| place.span) }
 }
 
 /// The name of a codec that reads the lines of a container runtime.
@@ -100,6 +112,36 @@ fn tcp(section: &Section<'_>, address: Option<Text<'_>>, base: &Path) -> Option<
     let tls = tls::server(section, base);
     let address = section.listen_address("address", &address?)?;
     Some(TcpSource { address, permit_origin, max_connections_per_peer, limits, tls, handshake_timeout })
+}
+
+fn unix(section: &Section<'_>, path: Option<Text<'_>>, base: &Path) -> Option<UnixSource> {
+    let limits = connection_limits(section);
+    let socket_file_mode = section.whole(&keys::SOCKET_FILE_MODE) as u32;
+    let path = section.socket_path("path", &path?, base)?;
+    Some(UnixSource { path, socket_file_mode, limits })
+}
+
+fn udp(section: &Section<'_>, address: Option<Text<'_>>) -> Option<UdpSource> {
+    let receive_buffer_bytes = section.whole(&keys::RECEIVE_BUFFER_BYTES);
+    let permit_origin = section.origins("permit_origin");
+    let address = section.listen_address("address", &address?)?;
+    Some(UdpSource { address, permit_origin, receive_buffer_bytes })
+}
+
+/// A datagram is complete by itself.
+fn check_datagrams(section: &Section<'_>, codec: Codec, framing: Framing) {
+    if let Framing::LengthDelimited | Framing::OctetCounting = framing
+        && let Some(text) = section.table("framing", "framing.").and_then(|framing| framing.string("method"))
+    {
+        let why = "a datagram has a length already, and `framing.method` asks for another one";
+        section.report.add(Problem::at(&text.span, why).help("leave `framing` out"));
+    }
+    if let Some(name) = runtime_codec(codec)
+        && let Some(text) = section.table("decoding", "decoding.").and_then(|decoding| decoding.string("codec"))
+    {
+        let why = format!("codec `{name}` joins the lines of a stream, and datagrams are no stream");
+        section.report.add(Problem::at(&text.span, why).help("use another `decoding.codec`"));
+    }
 }
 
 fn connection_limits(section: &Section<'_>) -> ConnectionLimits {

@@ -32,6 +32,15 @@ impl Section<'_> {
         self.checked(key, text, path(text.text).map(|path| base.join(path).components().collect()))
     }
 
+    /// A path that a socket can have.
+    pub fn socket_path(&self, key: &str, text: &Text<'_>, base: &Path) -> Option<PathBuf> {
+        let path = self.path(key, text, base)?;
+        // unix(7): the address has room for 108 bytes with the NUL behind them.
+        let len = path.as_os_str().len();
+        let too_long = || Wrong::new(format!("is {len} bytes long, and a socket's path can have 107"));
+        self.checked(key, text, if len <= 107 { Ok(path) } else { Err(too_long()) })
+    }
+
     /// An array of globs; relative ones start at `base`.
     pub fn globs(&self, key: &str, texts: &[Text<'_>], base: &Path) -> Vec<glob::Pattern> {
         texts.iter().filter_map(|text| self.checked(key, text, glob(text.text, base))).collect()

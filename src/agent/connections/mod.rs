@@ -83,6 +83,8 @@ impl<Socket: AsyncRead + Send + Unpin + 'static> Handshake<Socket> for Plain {
 pub(super) enum Peer {
     /// Another socket of the network.
     Network(SocketAddr),
+    /// A process of this host, as far as the kernel tells.
+    Process(Option<i32>),
 }
 
 impl Peer {
@@ -90,6 +92,7 @@ impl Peer {
     fn ip(self) -> Option<IpAddr> {
         match self {
             Peer::Network(address) => Some(address.ip().to_canonical()),
+            Peer::Process(_) => None,
         }
     }
 }
@@ -98,6 +101,8 @@ impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Peer::Network(address) => address.fmt(f),
+            Peer::Process(Some(id)) => write!(f, "process {id}"),
+            Peer::Process(None) => f.write_str("a process"),
         }
     }
 }

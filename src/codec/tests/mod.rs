@@ -1,6 +1,7 @@
 //! Streams and encoders against naive oracles: split everything first, then look at each record.
 
 mod cuts;
+mod datagrams;
 mod encoding;
 mod limits;
 mod streams;
