@@ -33,7 +33,7 @@ impl DataDir {
         let fail = |path: &Path, problem| DataDirError { path: path.to_owned(), problem };
         let io = |path: PathBuf| move |error| DataDirError { path, problem: Problem::Io(error) };
 
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io(path.to_owned()))?;
+        make(path).map_err(io(path.to_owned()))?;
         if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
             return Err(fail(path, Problem::Link));
         }
@@ -154,6 +154,11 @@ fn load_identity_key(path: &Path, directory: &File) -> io::Result<IdentityKey> {
     getrandom::fill(secret.as_mut()).map_err(io::Error::other)?;
     replace(directory, IDENTITY_KEY_NAME, secret.as_ref(), None)?;
     Ok(IdentityKey::new(&secret))
+}
+
+/// Makes the directory, and those above it, for this user only.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Why `data_dir` can't be used.

@@ -50,6 +50,6 @@ pub(super) fn redaction(args: &KeyArgs, rules: &RuleArgs, replacement: Option<St
     Ok(redaction)
 }
 
-fn find(named: Option<&Path>) -> Result<KeyPlace, Failure> {
+pub(super) fn find(named: Option<&Path>) -> Result<KeyPlace, Failure> {
     KeyPlace::find(named).map_err(Failure::with(Exit::Config))
 }

@@ -16,6 +16,10 @@ pub(super) fn run(args: &ConfigArgs, color: bool) -> Result<ExitCode, Failure> {
     Limits::of(&config).check().map_err(Failure::with(Exit::Config))?;
     canary::check(|seed| agent::check_engine(&config, &redaction, seed))?;
 
+    // Before the first thread: what is taken from one is taken from those that it makes.
+    agent::confine(&config, &key_path, true).map_err(Failure::with(Exit::Config))?;
+    validate::check_reload(&config, &key_path, false)?;
+
     let cannot_start = |error| Failure::new(Exit::Io, format_args!("can't start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(agent::worker_threads())

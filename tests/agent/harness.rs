@@ -1,8 +1,8 @@
 //! An agent under test, and what stands around it.
 
 use beartrap::agent::config::{
-    Config, ConnectionLimits, FileSink, Origins, Redact, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource,
-    WhenFull,
+    Config, ConnectionLimits, FileSink, Origins, Redact, SandboxMode, Sink, SinkKind, Source, SourceKind, TcpSink,
+    TcpSource, WhenFull,
 };
 use beartrap::agent::{Agent, Controller, Outcome};
 use beartrap::codec::{Codec, Framing};
@@ -67,7 +67,14 @@ pub fn file_sink(path: &Path) -> Sink {
 }
 
 pub fn config(sources: Vec<Source>, sinks: Vec<Sink>) -> Config {
-    Config { data_dir: None, shutdown_grace: Duration::from_secs(30), redact: Redact::default(), sources, sinks }
+    Config {
+        data_dir: None,
+        shutdown_grace: Duration::from_secs(30),
+        sandbox: SandboxMode::Off,
+        redact: Redact::default(),
+        sources,
+        sinks,
+    }
 }
 
 pub fn redaction() -> Redaction {

@@ -9,6 +9,7 @@ mod pressure;
 mod redaction;
 mod rules;
 mod run;
+mod sandbox;
 mod scan;
 mod signals;
 mod support;

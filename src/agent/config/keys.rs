@@ -97,7 +97,7 @@ const SECONDS: &[&Seconds] = &[
     &HANDSHAKE_TIMEOUT,
 ];
 
-pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "redact", "sources", "sinks"];
+pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "sandbox", "redact", "sources", "sinks"];
 pub(super) const REDACT: &[&str] = &[
     "key_file",
     "rule_files",

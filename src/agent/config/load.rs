@@ -7,7 +7,7 @@ use super::section::{Section, Text};
 use super::sinks::{self, NamedSink};
 use super::sources::{self, NamedSource};
 use super::values;
-use super::{Config, Redact};
+use super::{Config, Redact, SandboxMode};
 use crate::rule_file::{self, OnUnsupported, RuleSource};
 use std::borrow::Cow;
 use std::fs::File;
@@ -108,6 +108,9 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     root.check_keys(&[keys::ROOT], |_| None);
     let data_dir = root.string("data_dir").and_then(|text| root.path("data_dir", &text, base));
     let shutdown_grace = root.seconds(&keys::SHUTDOWN_GRACE);
+    let modes =
+        [("require", SandboxMode::Require), ("best_effort", SandboxMode::BestEffort), ("off", SandboxMode::Off)];
+    let sandbox = root.word("sandbox", &modes).unwrap_or_default();
     let redact = match root.section("redact") {
         None => Redact { verify_sample: keys::VERIFY_SAMPLE.default, ..Redact::default() },
         Some(section) => redact(&section, base),
@@ -123,6 +126,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     Config {
         data_dir,
         shutdown_grace,
+        sandbox,
         redact,
         sources: sources.into_iter().filter_map(|named| named.source).collect(),
         sinks: sinks.into_iter().filter_map(|named| named.sink).collect(),

@@ -28,12 +28,26 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// How long a stop may take before what is left is counted as undelivered.
     pub shutdown_grace: Duration,
+    /// How the process is restricted.
+    pub sandbox: SandboxMode,
     /// `[redact]`
     pub redact: Redact,
     /// `[sources.NAME]`, in the order of the file.
     pub sources: Vec<Source>,
     /// `[sinks.NAME]`, in the order of the file.
     pub sinks: Vec<Sink>,
+}
+
+/// How the process is restricted to what the configuration names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// As it must be, or it does not start.
+    Require,
+    /// As far as the system can.
+    #[default]
+    BestEffort,
+    /// Not at all.
+    Off,
 }
 
 /// `[redact]`
@@ -258,6 +272,25 @@ pub struct Identity {
 }
 
 impl Config {
+    /// The files besides the key file that are read again while the agent runs.
+    pub fn reloaded_files(&self) -> Vec<PathBuf> {
+        let of_identity = |identity: &Identity| [identity.crt_file.clone(), identity.key_file.clone()];
+        let mut files = Vec::new();
+        for source in &self.sources {
+            if let SourceKind::Tcp(TcpSource { tls: Some(tls), .. }) = &source.kind {
+                files.extend(of_identity(&tls.identity));
+                files.extend(tls.ca_file.clone());
+            }
+        }
+        for sink in &self.sinks {
+            if let SinkKind::Tcp(TcpSink { tls: Some(tls), .. }) = &sink.kind {
+                files.extend(tls.identity.iter().flat_map(of_identity));
+                files.extend(tls.ca_file.clone());
+            }
+        }
+        files
+    }
+
     /// Reads the files that sources and sinks name for TLS, and says what is wrong with them: one line each.
     pub fn tls_problems(&self) -> Vec<String> {
         super::tls::problems(self)
