@@ -24,7 +24,7 @@ pub(super) fn drop_unneeded(needs: &Needs) -> io::Result<CapabilitySet> {
         let _ = remove_capability_from_bounding_set(capability);
     }
     let mut kept = CapabilitySet::empty();
-    if needs.bind.iter().any(|port| (1..UNPRIVILEGED_PORT).contains(port)) {
+    if needs.bind.iter().chain(&needs.bind_udp).any(|port| (1..UNPRIVILEGED_PORT).contains(port)) {
         kept |= CapabilitySet::NET_BIND_SERVICE;
     }
     if needs.follows {
@@ -55,7 +55,7 @@ fn can_read(needs: &Needs) -> bool {
 }
 
 fn can_write(needs: &Needs) -> bool {
-    let directories = needs.append.iter().chain(&needs.state);
+    let directories = needs.append.iter().chain(&needs.sockets).chain(&needs.state);
     directories.into_iter().all(|path| {
         let how = if path.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
         is_allowed(path, how)

@@ -89,6 +89,7 @@ fn ruleset(needs: &Needs) -> Result<landlock::RulesetCreated, RulesetError> {
         .create()?
         .add_rules(path_beneath_rules(&needs.read, read))?
         .add_rules(path_beneath_rules(&needs.append, append))?
+        .add_rules(path_beneath_rules(&needs.sockets, AccessFs::MakeSock | AccessFs::RemoveFile))?
         .add_rules(path_beneath_rules(&needs.state, state))?;
     for &port in &needs.bind {
         ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::BindTcp))?;

@@ -34,7 +34,11 @@ pub(super) struct Needs {
     pub outputs: BTreeSet<PathBuf>,
     /// Where files may be replaced and removed too.
     pub state: Option<PathBuf>,
+    /// Where sockets may be made and removed.
+    pub sockets: BTreeSet<PathBuf>,
     pub bind: BTreeSet<u16>,
+    /// The same for UDP, which only privileges restrict.
+    pub bind_udp: BTreeSet<u16>,
     pub connect: BTreeSet<u16>,
     /// Files of others are followed.
     pub follows: bool,
@@ -54,6 +58,8 @@ impl Needs {
                     needs.follow(file);
                 }
                 SourceKind::Tcp(tcp) => drop(needs.bind.insert(tcp.address.port())),
+                SourceKind::Udp(udp) => drop(needs.bind_udp.insert(udp.address.port())),
+                SourceKind::Unix(unix) => needs.sockets.extend(unix.path.parent().map(Path::to_owned)),
             }
         }
         for sink in &config.sinks {
