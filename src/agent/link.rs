@@ -1,7 +1,7 @@
 //! One connection of a TCP sink, plain or under TLS, and how much of it the peer's kernel has acknowledged.
 
 use super::sys;
-use super::tls::{ClientStream, Connector};
+use super::tls::{self, ClientStream, Connector};
 use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
@@ -58,6 +58,14 @@ impl Link {
             Some(connector) => Stream::Tls(Box::new(connector.connect(socket).await?)),
         };
         Ok(Self { stream, baseline, taken: 0, acknowledged: 0, marks: VecDeque::new() })
+    }
+
+    /// Waits until the peer has had the time to refuse the connection.
+    pub async fn accepted(&mut self) -> io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(stream) => tls::accepted(stream).await,
+        }
     }
 
     /// Whether nothing that was taken waits to go to the kernel.

@@ -102,7 +102,10 @@ async fn connect(tcp: &TcpSink, tls: Option<&Connector>) -> io::Result<Link> {
         let addresses: Vec<_> = tokio::net::lookup_host(&tcp.address).await?.collect();
         connect_any(&addresses, tcp, tls).await
     };
-    timeout(tcp.connect_timeout, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    let mut link =
+        timeout(tcp.connect_timeout, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    link.accepted().await?;
+    Ok(link)
 }
 
 /// An address that does not answer must not take the time of those behind it: each gets its share.

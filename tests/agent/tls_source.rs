@@ -191,7 +191,7 @@ fn a_handshake_has_a_time_limit() {
 }
 
 #[test]
-fn a_thousand_handshakes_that_never_end_hinder_nobody() {
+fn hundreds_of_handshakes_that_never_end_hinder_nobody() {
     let (authority, files, collector) = (Authority::new(), Files::new(), Collector::new());
     let source = tls_source(50, files.server(&authority.sign(), None));
     let agent = Running::start(config(vec![source], vec![tcp_sink(collector.address, 0)]));

@@ -33,21 +33,24 @@ impl Connector {
         Self { current, name }
     }
 
-    /// Shakes hands. The peer's certificate is checked, and it has had the time to refuse ours.
+    /// Shakes hands; the peer's certificate is checked.
     pub async fn connect(&self, socket: TcpStream) -> io::Result<Stream> {
         let connector = TlsConnector::from(self.current.borrow().clone());
-        let mut stream = connector.connect(self.name.0.clone(), Counting { socket, written: 0 }).await?;
-        // In TLS 1.3 the client is through with the handshake before the server has seen its certificate. What we sent
-        // to a server that refuses it would be acknowledged by its kernel, and read by nobody.
-        if stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
-            timeout(ACCEPTANCE_MAX, accepted(&mut stream)).await.unwrap_or(Ok(()))?;
-        }
-        Ok(stream)
+        connector.connect(self.name.0.clone(), Counting { socket, written: 0 }).await
     }
 }
 
+/// Gives the peer the time to refuse us. In TLS 1.3 the client is through with the handshake before the server has seen
+/// its certificate: what it sent to a server that refuses it would be acknowledged by a kernel, and read by nobody.
+pub(in super::super) async fn accepted(stream: &mut Stream) -> io::Result<()> {
+    if stream.get_ref().1.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return Ok(());
+    }
+    timeout(ACCEPTANCE_MAX, answer(stream)).await.unwrap_or(Ok(()))
+}
+
 /// Waits until the peer says something: a ticket or data if it takes us, else its reason.
-async fn accepted(stream: &mut Stream) -> io::Result<()> {
+async fn answer(stream: &mut Stream) -> io::Result<()> {
     std::future::poll_fn(|cx| {
         let mut ignored = [0; 1024];
         let mut ignored = ReadBuf::new(&mut ignored);

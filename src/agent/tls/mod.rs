@@ -13,7 +13,7 @@ mod files;
 mod fresh;
 mod server;
 
-pub(super) use client::{Connector, Stream as ClientStream};
+pub(super) use client::{Connector, Stream as ClientStream, accepted};
 use files::Files;
 pub(super) use files::TlsError;
 pub(super) use fresh::Fresh;
