@@ -42,7 +42,7 @@ POINTS = {
     "written": "fdatasync",
     "synced, checkpoint begun": "openat",
     "checkpoint synced, or its directory": "fsync",
-    "checkpoint renamed": "rename",
+    "checkpoint renamed": "renameat",
 }
 
 
@@ -75,9 +75,9 @@ def killed_at_points(bench, full):
 
 
 def killed_at_every_call(bench, full):
-    """strace injects SIGKILL at the Nth write, fsync, fdatasync, rename, openat"""
+    """strace injects SIGKILL at the Nth write, fsync, fdatasync, renameat, openat"""
     result = Result()
-    for call in ["write", "fsync", "fdatasync", "rename", "openat"]:
+    for call in ["write", "fsync", "fdatasync", "renameat", "openat"]:
         for when in range(1, 60 if full else 12, 1 if full else 4):
             place = bench.place()
             end = 600
