@@ -45,6 +45,8 @@ pub(super) struct Attempts {
     source: String,
     path: PathBuf,
     file: Option<File>,
+    /// An attempt is noted in it.
+    is_open: bool,
     /// Places of earlier failures and how many there were.
     failed: Vec<(Place, u32)>,
 }
@@ -55,7 +57,7 @@ impl Attempts {
     pub fn open(data_dir: &DataDir, source: &str) -> Self {
         let name = format!("{}.attempts", file_stem(source));
         let path = data_dir.path().join(&name);
-        let mut attempts = Self { source: source.to_owned(), path, file: None, failed: Vec::new() };
+        let mut attempts = Self { source: source.to_owned(), path, file: None, is_open: false, failed: Vec::new() };
         match data_dir.open_file(&name) {
             Ok(file) => {
                 let (attempt, failed) = read(&file);
@@ -108,11 +110,15 @@ impl Attempts {
 
     /// The engine is about to take these bytes.
     pub fn begin(&mut self, place: &Place) {
+        self.is_open = true;
         self.write(|_, file| file.write_all_at(&encode_attempt(Some(place)), ATTEMPT_AT));
     }
 
     /// It has taken them, or nothing is to be said of them.
     pub fn end(&mut self) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
         self.write(|_, file| file.write_all_at(&encode_attempt(None), ATTEMPT_AT));
     }
 

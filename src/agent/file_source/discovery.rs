@@ -149,8 +149,11 @@ impl Task {
             self.search_rotated_while_stopped();
             self.discovery.is_first = false;
         }
-        let directories = self.files.iter().filter_map(|file| file.path.parent()).chain(self.discovery.globs.bases());
-        self.watch.watch(&self.shared.source, &directories.collect());
+        // Neighbours mostly lie in one directory.
+        let mut directories: Vec<&Path> = self.files.iter().filter_map(|file| file.path.parent()).collect();
+        directories.dedup();
+        let directories = directories.into_iter().chain(self.discovery.globs.bases()).collect();
+        self.watch.watch(&self.shared.source, &directories);
         self.discovery.end_pass(started);
     }
 

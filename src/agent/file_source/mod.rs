@@ -232,8 +232,6 @@ impl Task {
             // The stop may still turn into "now"; then what is not acknowledged stays so.
             let _ = self.drain().await;
         }
-        // Whatever ends the process from here on, it is not the engine.
-        self.attempts.end();
         self.collect_receipts();
         let entries = self.entries();
         self.checkpoint
@@ -287,7 +285,9 @@ impl Task {
             return Ok(false);
         }
         let file = &mut self.files[index];
-        match file.step(&self.shared, &mut self.attempts, &mut self.buffer, &mut self.report) {
+        let step = file.step(&self.shared, &mut self.attempts, &mut self.buffer, &mut self.report);
+        self.attempts.end();
+        match step {
             Ok(Step::Idle) => Ok(false),
             Ok(Step::Block(block, position)) => {
                 let receipt = if block.is_empty() { None } else { Some(self.send(block).await?) };

@@ -240,3 +240,15 @@ async fn a_record_with_a_survivor_is_a_failure_of_the_engine_at_it() {
     running.wait_for(format!("one\n{}\nthree\n", marker()).as_bytes()).await;
     assert_eq!(running.stop().await.poison_records, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_between_two_blocks_has_not_failed() {
+    let bench = Bench::new(&["*.log"]);
+    bench.append("a.log", "one\n");
+    let running = bench.start();
+    running.wait_for(b"one\n").await;
+    running.settle().await;
+    // As a process finds it that starts after this one was killed.
+    assert!(!Attempts::open(&bench.data_dir, "app").knows_failures());
+    running.stop().await;
+}
