@@ -2,7 +2,9 @@
 
 use super::events::Events;
 use super::{Listen, Peer};
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,7 +35,14 @@ impl<L: Listen> Acceptor<L> {
     /// The next connection; `None` after a failure, which is no reason to end: the next call waits a little.
     pub async fn accept(&mut self, events: &Events) -> Option<(L::Socket, Peer)> {
         tokio::time::sleep_until(self.resume_at).await;
-        let error = match self.listener.accept().await {
+        let (mut accept, is_starved) = (pin!(self.listener.accept()), &mut self.is_starved);
+        let accepted = poll_fn(|context| {
+            let accepted = accept.as_mut().poll(context);
+            // Without a descriptor there is no telling whether somebody waits. With one it turns out.
+            *is_starved &= accepted.is_ready();
+            accepted
+        });
+        let error = match accepted.await {
             Ok(accepted) => {
                 self.is_starved = false;
                 return Some(accepted);
@@ -54,5 +63,38 @@ impl<L: Listen> Acceptor<L> {
     /// A connection that waits already.
     pub async fn waiting(&mut self) -> Option<(L::Socket, Peer)> {
         tokio::time::timeout(Duration::ZERO, self.listener.accept()).await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// Fails so often, and then nobody connects.
+    struct Failing(AtomicUsize);
+
+    impl Listen for Failing {
+        type Socket = ();
+
+        async fn accept(&self) -> io::Result<((), Peer)> {
+            if self.0.fetch_sub(1, Relaxed) == 0 {
+                self.0.store(0, Relaxed);
+                return std::future::pending().await;
+            }
+            Err(io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error()))
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_descriptor_who_is_not_there() {
+        let (mut acceptor, events) = (Acceptor::new(Failing(AtomicUsize::new(3))), Events::new("app"));
+        let began = Instant::now();
+        for _ in 0..3 {
+            assert!(acceptor.accept(&events).await.is_none() && acceptor.is_starved());
+        }
+        assert!(began.elapsed() >= 2 * ACCEPT_PAUSE, "it spins");
+        let accepted = tokio::time::timeout(2 * ACCEPT_PAUSE, acceptor.accept(&events)).await;
+        assert!(accepted.is_err() && !acceptor.is_starved());
     }
 }

@@ -199,7 +199,9 @@ impl<L: Listen, H: Handshake<L::Socket>> Open<L, H> {
                     }
                 }
                 () = tokio::time::sleep_until(self.table.closing_at(Instant::now())), if is_waited_for => {
-                    self.table.close_longest_idle(Instant::now());
+                    if self.waiting.is_some() || acceptor.is_starved() {
+                        self.table.close_longest_idle(Instant::now());
+                    }
                 }
             }
             if !self.is_full()
