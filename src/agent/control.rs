@@ -1,7 +1,9 @@
 //! The commands that reach a running agent from outside: stop, stop at once, open output files again.
 
+use super::status::KeyHealth;
 use super::stop::Stop;
 use std::io;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -17,6 +19,7 @@ pub struct Controller {
 pub struct Control {
     stop: watch::Receiver<Stop>,
     pub(super) reopen: watch::Receiver<u64>,
+    pub(super) keys: Arc<KeyHealth>,
 }
 
 impl Controller {
@@ -24,7 +27,7 @@ impl Controller {
     pub fn channel() -> (Controller, Control) {
         let (stop, stopped) = watch::channel(Stop::Running);
         let (reopen, reopened) = watch::channel(0);
-        (Controller { stop, reopen }, Control { stop: stopped, reopen: reopened })
+        (Controller { stop, reopen }, Control { stop: stopped, reopen: reopened, keys: Arc::default() })
     }
 
     /// Stops the agent in order; when that has begun already, ends it at once.
@@ -67,7 +70,7 @@ impl Controller {
 impl Control {
     /// Reads the key file again every 30 s and whenever files are opened again, while the runtime lives.
     pub fn reload_keys(&self, path: std::path::PathBuf, redaction: crate::redact::Redaction) {
-        tokio::spawn(super::key_reload::run(path, redaction, self.reopen.clone()));
+        tokio::spawn(super::key_reload::run(path, redaction, self.reopen.clone(), self.keys.clone()));
     }
 
     /// Waits until the agent is to stop further than `seen`, and says how far.

@@ -1,5 +1,6 @@
 //! What a sink's queue counts.
 
+use super::status::SinkHealth;
 use crate::redact::CleanBlock;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -44,10 +45,12 @@ pub(super) struct SinkCounters {
     /// What was sent once more, so that the receiver may have it twice.
     pub resent: Tally,
     dropped_reported: Mutex<Option<Instant>>,
+    pub health: SinkHealth,
 }
 
 impl SinkCounters {
-    pub fn new(name: &str) -> Self {
+    /// For a sink with at most this many blocks in its queue and in hand.
+    pub fn new(name: &str, blocks_max: usize) -> Self {
         Self {
             name: name.to_owned(),
             offered: Tally::default(),
@@ -56,6 +59,7 @@ impl SinkCounters {
             dropped_records: AtomicU64::new(0),
             resent: Tally::default(),
             dropped_reported: Mutex::new(None),
+            health: SinkHealth::new(blocks_max),
         }
     }
 

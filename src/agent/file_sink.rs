@@ -3,10 +3,12 @@
 use super::append_file::{AppendFile, is_full};
 use super::batch::Batch;
 use super::config::{FileSink, Sink};
+use super::counters::SinkCounters;
 use super::failure::Failure;
 use super::outlet::Delivery;
 use super::queue::Intake;
 use super::sink::SinkEnd;
+use super::status::Condition;
 use crate::codec::Framing;
 use std::io;
 use std::sync::Arc;
@@ -26,7 +28,9 @@ pub(super) async fn run(
     mut intake: Intake,
     mut reopen: watch::Receiver<u64>,
 ) -> Result<SinkEnd, Failure> {
-    let mut output = Output { name: &sink.name, framing: sink.framing, file: Arc::new(file), unsynced: Vec::new() };
+    let counters = intake.counters.clone();
+    let mut output =
+        Output { name: &sink.name, framing: sink.framing, file: Arc::new(file), unsynced: Vec::new(), counters };
     let mut batch = Batch::default();
     let mut sync_at = Instant::now();
     let mut look = tokio::time::interval(MOVED_INTERVAL);
@@ -46,7 +50,7 @@ pub(super) async fn run(
                         sync_at = Instant::now() + options.sync_interval;
                     }
                     batch.fill(sink.framing, first, &mut intake);
-                    batch = output.write(batch, &intake).await?;
+                    batch = output.write(batch).await?;
                 }
                 None => break,
             },
@@ -66,11 +70,12 @@ struct Output<'a> {
     file: Arc<AppendFile>,
     /// Written, not yet durable.
     unsynced: Vec<Delivery>,
+    counters: Arc<SinkCounters>,
 }
 
 impl Output<'_> {
     /// Writes a batch to its last byte. While the disk is full it waits and goes on where it stopped.
-    async fn write(&mut self, mut batch: Batch, intake: &Intake) -> Result<Batch, Failure> {
+    async fn write(&mut self, mut batch: Batch) -> Result<Batch, Failure> {
         let mut full = false;
         loop {
             let file = self.file.clone();
@@ -85,6 +90,7 @@ impl Output<'_> {
                 Err(error) if is_full(&error) => error,
                 Err(error) => return Err(self.failure(error)),
             };
+            self.counters.health.set(Condition::WaitingForSpace);
             if !full {
                 full = true;
                 tracing::warn!(sink = self.name, path = %self.file.path().display(), %error, "waiting for space");
@@ -97,11 +103,12 @@ impl Output<'_> {
                 self.reopen().await?;
                 let again = batch.rewind();
                 if again > 0 {
-                    intake.counters.resent.add(1, again as u64);
+                    self.counters.resent.add(1, again as u64);
                 }
             }
         }
         if full {
+            self.counters.health.set(Condition::Ready);
             tracing::info!(sink = self.name, path = %self.file.path().display(), "there is space again");
         }
         self.unsynced.append(&mut batch.deliveries);
@@ -136,10 +143,12 @@ impl Output<'_> {
                 Ok(file) => {
                     tracing::info!(sink = self.name, path = %file.path().display(), "file opened again");
                     self.file = Arc::new(file);
+                    self.counters.health.set(Condition::Ready);
                     return Ok(());
                 }
                 Err(error) if !failed => {
                     failed = true;
+                    self.counters.health.set(Condition::Reopening);
                     tracing::warn!(sink = self.name, path = %self.file.path().display(), %error, "can't open the file again");
                 }
                 Err(_) => {}

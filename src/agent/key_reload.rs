@@ -1,8 +1,10 @@
 //! The key file is read again while the agent runs, so that a rotated key needs no restart.
 
+use super::status::KeyHealth;
 use crate::key_file::{self, display_id};
 use crate::redact::Redaction;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -11,13 +13,15 @@ const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Reads the file every 30 s and whenever `reopen` changes, for as long as the agent runs. A file that can't be read or
 /// holds no key changes nothing: the old keys stay in force.
-pub(super) async fn run(path: PathBuf, redaction: Redaction, mut reopen: watch::Receiver<u64>) {
+pub(super) async fn run(path: PathBuf, redaction: Redaction, mut reopen: watch::Receiver<u64>, health: Arc<KeyHealth>) {
     let mut broken = false;
     loop {
         if let Ok(Err(_)) = tokio::time::timeout(INTERVAL, reopen.changed()).await {
             return;
         }
-        match key_file::load(&path) {
+        let loaded = key_file::load(&path);
+        health.reloaded(loaded.is_ok());
+        match loaded {
             Ok(keys) => {
                 if keys.active().id() != redaction.key_id() {
                     tracing::info!(key_id = display_id(keys.active()), "another key is active");
@@ -60,12 +64,15 @@ mod tests {
         let mut running = Redactor::new(&redaction);
         let before = redaction.key_id();
         let (reopen, reopened) = watch::channel(0);
-        tokio::spawn(run(path.clone(), redaction.clone(), reopened));
+        let health = Arc::new(KeyHealth::default());
+        tokio::spawn(run(path.clone(), redaction.clone(), reopened, health.clone()));
+        assert_eq!(health.status(), None, "not tried yet");
 
         write_keys(&path, b"no key");
         reopen.send_modify(|times| *times += 1);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(redaction.key_id(), before);
+        assert!(health.status().is_some_and(|status| !status.is_good));
 
         write_keys(&path, format!("{new}\n{old}\n").as_bytes());
         reopen.send_modify(|times| *times += 1);
@@ -76,6 +83,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_ne!(redaction.key_id(), before);
+        assert!(health.status().is_some_and(|status| status.is_good));
         // A redactor that is at work uses it too, and the old key still answers look-ups.
         let secret = b"mF_9.B5f-4.1JqM-and-more";
         let marker = running.redact(&[b"Bearer ", &secret[..]].concat());

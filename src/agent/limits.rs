@@ -4,6 +4,7 @@ use super::batch::BATCH_BYTES;
 use super::cgroup;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource};
 use super::file_source::READ_BYTES as FILE_READ_BYTES;
+use super::queue::BLOCK_OVERHEAD_BYTES;
 use super::source::READ_BYTES;
 use super::tls::CONNECTION_BYTES as TLS_BYTES;
 use crate::codec::Codec;
@@ -206,7 +207,9 @@ fn sink_bytes(sink: &Sink, block: usize) -> usize {
         SinkKind::Tcp(TcpSink { tls: Some(_), .. }) => TLS_BYTES,
         _ => 0,
     };
-    queue.saturating_add(batch).saturating_add(retained).saturating_add(tls)
+    // Since when each block waits.
+    let times = sink.buffer_bytes / (BLOCK_OVERHEAD_BYTES / size_of::<u32>());
+    queue.saturating_add(times).saturating_add(batch).saturating_add(retained).saturating_add(tls)
 }
 
 #[cfg(test)]

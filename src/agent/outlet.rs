@@ -3,6 +3,7 @@
 use super::counters::SinkCounters;
 use super::queue::Feed;
 use super::sampled::Sampler;
+use super::status::SourceHealth;
 use crate::redact::CleanBlock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,7 @@ impl Delivery {
     /// The sink's word that the block is durable.
     pub fn acknowledge(self) {
         self.counters.delivered.add(1, self.block.len() as u64);
+        self.counters.health.delivered();
         self.open.close_one();
     }
 
@@ -52,6 +54,7 @@ impl Open {
 pub(super) struct Outlet {
     feeds: Arc<[Feed]>,
     sampler: Sampler,
+    health: Arc<SourceHealth>,
 }
 
 /// A sink has ended; what it had not acknowledged is undelivered.
@@ -60,7 +63,18 @@ pub(super) struct Closed;
 
 impl Outlet {
     pub fn new(feeds: Vec<impl Into<Feed>>) -> Self {
-        Self { feeds: feeds.into_iter().map(Into::into).collect(), sampler: Sampler::default() }
+        let health = Arc::new(SourceHealth::new(""));
+        Self { feeds: feeds.into_iter().map(Into::into).collect(), sampler: Sampler::default(), health }
+    }
+
+    /// Notes there how its source is.
+    pub fn of(self, health: Arc<SourceHealth>) -> Self {
+        Self { health, ..self }
+    }
+
+    /// Where its source notes how it is.
+    pub fn health(&self) -> &SourceHealth {
+        &self.health
     }
 
     /// Has blocks of its streams looked at a second time before they come here.
@@ -79,11 +93,13 @@ impl Outlet {
         let open = Arc::new(Open { sinks: AtomicUsize::new(self.feeds.len()), done: Notify::new() });
         // Before any wait, so that what is still waiting when the agent ends is counted as undelivered.
         self.count(&block);
+        let handing = self.health.hand(block.len());
         for feed in self.feeds.iter() {
             let delivery =
                 Delivery { block: block.clone(), open: open.clone(), counters: feed.counters.clone(), room: None };
             feed.put(delivery).await?;
         }
+        handing.done();
         Ok(Receipt(open))
     }
 

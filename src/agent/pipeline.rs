@@ -15,6 +15,7 @@ use super::queue::{Feed, Intake, queue};
 use super::sampled::Sampler;
 use super::sink::SinkEnd;
 use super::source::SourceReport;
+use super::status::{Condition, Health, SourceHealth, Watcher};
 use super::stop::Stop;
 use super::tls::{self, ClientConfig, Fresh};
 use super::{file_sink, stdin_source, stdout_sink, tcp_sink};
@@ -26,10 +27,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// When the time is over, sources may still note how far their sinks have come.
 const LAST_NOTES: Duration = Duration::from_millis(300);
+
+/// How often it is looked whether all sinks deliver.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How an agent ended.
 #[derive(Debug)]
@@ -56,6 +60,9 @@ pub struct Agent {
     inlets: Vec<Option<Inlet>>,
     files: Vec<Option<AppendFile>>,
     sink_tls: Vec<Option<Fresh<ClientConfig>>>,
+    queues: Vec<(Feed, Intake)>,
+    source_health: Vec<Arc<SourceHealth>>,
+    health: Health,
     /// Locked for as long as the agent lives; only file sources need it.
     data_dir: Option<Arc<DataDir>>,
 }
@@ -92,7 +99,17 @@ impl Agent {
         }
         let sink_tls = tls::of_sinks(&config)?;
         let inlets = config.sources.iter().map(Inlet::open).collect::<Result<_, _>>()?;
-        Ok(Self { config, redaction, inlets, files, sink_tls, data_dir })
+        let queues: Vec<_> = config.sinks.iter().map(queue).collect();
+        let source_health: Vec<_> =
+            config.sources.iter().map(|source| Arc::new(SourceHealth::new(&source.name))).collect();
+        let sink_health = queues.iter().map(|(_, intake)| intake.counters.clone()).collect();
+        let health = Health::new(source_health.clone(), sink_health);
+        Ok(Self { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir })
+    }
+
+    /// How it is, to be asked while it runs.
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// Where a source of the network listens: the port too, where the configuration leaves it to the system.
@@ -129,11 +146,14 @@ struct Running {
     failure: Option<Failure>,
     panicked: bool,
     total: SourceReport,
+    watcher: Watcher,
+    source_health: Vec<Arc<SourceHealth>>,
 }
 
 impl Running {
     fn start(agent: Agent, control: &Control) -> Self {
-        let Agent { config, redaction, inlets, files, sink_tls, data_dir } = agent;
+        let Agent { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir } = agent;
+        health.with_keys(control.keys.clone());
         let mut running = Self {
             grace: config.shutdown_grace,
             stop: watch::channel(Stop::Running).0,
@@ -145,18 +165,20 @@ impl Running {
             failure: None,
             panicked: false,
             total: SourceReport::default(),
+            watcher: Watcher::new(health),
+            source_health: source_health.clone(),
         };
         let mut feeds = Vec::new();
-        for ((sink, file), tls) in config.sinks.iter().zip(files).zip(sink_tls) {
-            let (feed, intake) = queue(sink);
+        for (((sink, file), tls), (feed, intake)) in config.sinks.iter().zip(files).zip(sink_tls).zip(queues) {
             running.counters.push(intake.counters.clone());
             feeds.push((sink, feed));
             running.start_sink(sink.clone(), file, tls, intake);
         }
-        for (source, inlet) in config.sources.iter().zip(inlets) {
+        for ((source, inlet), health) in config.sources.iter().zip(inlets).zip(source_health) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
             let sampler = Sampler::new(&source.name, config.redact.verify_sample, &redaction);
-            let outlet = Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>()).sampled(sampler);
+            let outlet =
+                Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>()).sampled(sampler).of(health);
             running.start_source(source.clone(), &config, inlet, data_dir.clone(), &redaction, outlet);
         }
         running
@@ -223,6 +245,8 @@ impl Running {
     async fn run(mut self, mut control: Control) -> Outcome {
         let mut commanded = Stop::Running;
         let mut deadline = None;
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.sources.is_empty() || !self.sinks.is_empty() {
             let over = deadline.unwrap_or_else(Instant::now);
             let verdict = tokio::select! {
@@ -236,6 +260,10 @@ impl Running {
                 Some(ended) = self.sources.join_next() => self.source_ended(ended),
                 Some(ended) = self.sinks.join_next() => self.sink_ended(ended),
                 () = tokio::time::sleep_until(over), if deadline.is_some() => Verdict::End,
+                _ = look.tick() => {
+                    self.watcher.look();
+                    Verdict::GoOn
+                }
             };
             match verdict {
                 Verdict::GoOn => {}
@@ -291,6 +319,7 @@ impl Running {
                     "source ended"
                 );
                 self.total.add(&report);
+                self.source_health.iter().filter(|health| health.name() == name).for_each(|health| health.end());
                 Verdict::GoOn
             }
             Ok((_, Err(failure))) => {
@@ -303,8 +332,12 @@ impl Running {
 
     fn sink_ended(&mut self, ended: Result<(String, Result<SinkEnd, Failure>), JoinError>) -> Verdict {
         match ended {
-            Ok((_, Ok(SinkEnd::Drained))) => Verdict::GoOn,
+            Ok((name, Ok(SinkEnd::Drained))) => {
+                self.note_sink_end(&name);
+                Verdict::GoOn
+            }
             Ok((name, Ok(SinkEnd::ReaderGone))) => {
+                self.note_sink_end(&name);
                 tracing::info!(sink = name, "nobody reads standard output any more");
                 self.gone = Some(name);
                 if self.counters.len() > 1 { Verdict::Drain } else { Verdict::End }
@@ -315,6 +348,11 @@ impl Running {
             }
             Err(error) => self.task_lost(&error),
         }
+    }
+
+    fn note_sink_end(&self, name: &str) {
+        let ended = self.counters.iter().filter(|counters| counters.name() == name);
+        ended.for_each(|counters| counters.health.set(Condition::Ended));
     }
 
     fn task_lost(&mut self, error: &JoinError) -> Verdict {

@@ -36,8 +36,9 @@ pub(super) fn queue(sink: &Sink) -> (Feed, Intake) {
     let room_bytes = sink.buffer_bytes.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let room = Arc::new(Semaphore::new(room_bytes));
     // Every block takes room for its overhead at least, so that the channel is never full while there is room.
-    let (sender, blocks) = mpsc::channel(room_bytes / BLOCK_OVERHEAD_BYTES + 1);
-    let counters = Arc::new(SinkCounters::new(&sink.name));
+    let blocks_max = room_bytes / BLOCK_OVERHEAD_BYTES + 1;
+    let (sender, blocks) = mpsc::channel(blocks_max);
+    let counters = Arc::new(SinkCounters::new(&sink.name, blocks_max));
     let feed =
         Feed { blocks: sender, room: room.clone(), room_bytes, when_full: sink.when_full, counters: counters.clone() };
     (feed, Intake { blocks, room, counters })
@@ -53,7 +54,7 @@ impl From<mpsc::Sender<Delivery>> for Feed {
             room: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             room_bytes,
             when_full: WhenFull::Block,
-            counters: Arc::new(SinkCounters::new("test")),
+            counters: Arc::new(SinkCounters::new("test", 1 << 16)),
         }
     }
 }
@@ -75,6 +76,7 @@ impl Feed {
             },
         };
         delivery.room = Some(room);
+        self.counters.health.entered();
         self.blocks.send(delivery).await.map_err(|_| Closed)
     }
 }

@@ -5,6 +5,7 @@ use super::config::{Sink, TcpSink};
 use super::link::{Link, Progress};
 use super::queue::Intake;
 use super::sink::SinkEnd;
+use super::status::Condition;
 use super::tls::{ClientConfig, Connector};
 use super::window::Window;
 use rustix::net::sockopt;
@@ -73,6 +74,7 @@ async fn reconnect(
     window: &mut Window,
     intake: &mut Intake,
 ) -> Option<Link> {
+    intake.counters.health.set(Condition::Connecting);
     loop {
         let attempt = async {
             sleep(backoff.pause()).await;
@@ -89,6 +91,7 @@ async fn reconnect(
         match attempt {
             Ok(link) => {
                 tracing::info!(sink = sink.name, address = tcp.address, "connected");
+                intake.counters.health.set(Condition::Ready);
                 return Some(link);
             }
             Err(error) => tracing::warn!(sink = sink.name, address = tcp.address, %error, "can't connect"),
@@ -177,6 +180,9 @@ async fn send(link: &mut Link, window: &mut Window, intake: &mut Intake) -> io::
             },
             () = sleep_until(poll_at), if awaiting => {
                 let grown = window.acknowledge(link.acknowledged()?);
+                if grown {
+                    intake.counters.health.progressed();
+                }
                 pause = if grown { POLL_MIN } else { (pause * 2).min(POLL_MAX) };
                 poll_at = Instant::now() + pause;
             }

@@ -4,7 +4,7 @@ use beartrap::agent::config::{
     Config, ConnectionLimits, FileSink, Origins, Redact, SandboxMode, Sink, SinkKind, Source, SourceKind, TcpSink,
     TcpSource, WhenFull,
 };
-use beartrap::agent::{Agent, Controller, Outcome};
+use beartrap::agent::{Agent, Controller, Health, Outcome};
 use beartrap::codec::{Codec, Framing};
 use beartrap::redact::{KeyRing, Options, Redaction};
 use std::collections::HashMap;
@@ -85,6 +85,7 @@ pub fn redaction() -> Redaction {
 /// An agent that runs in a thread of its own, with all that it logs.
 pub struct Running {
     pub address: SocketAddr,
+    pub health: Health,
     pub controller: Controller,
     thread: JoinHandle<Outcome>,
     log: Log,
@@ -107,16 +108,16 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let outcome = runtime.block_on(async {
                 let agent = Agent::bind(config, redaction()).await.expect("everything opens");
-                ready.send(agent.local_addr("app")).expect("the test waits");
+                ready.send((agent.local_addr("app"), agent.health())).expect("the test waits");
                 agent.run(control).await
             });
             runtime.shutdown_background();
             outcome
         });
-        let address = bound.recv_timeout(PATIENCE).expect("the agent starts");
+        let (address, health) = bound.recv_timeout(PATIENCE).expect("the agent starts");
         // Not every source has one.
         let address = address.unwrap_or(([0, 0, 0, 0], 0).into());
-        Self { address, controller, thread, log }
+        Self { address, health, controller, thread, log }
     }
 
     pub fn connect(&self) -> TcpStream {

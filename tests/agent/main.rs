@@ -9,6 +9,7 @@ mod connections;
 mod faults;
 mod file_sink;
 mod flood;
+mod health;
 mod record_timeout;
 mod stop;
 mod tcp_faults;

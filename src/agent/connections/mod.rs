@@ -20,6 +20,7 @@ use super::config::Source;
 use super::failure::Failure;
 use super::outlet::Outlet;
 use super::source::SourceReport;
+use super::status::Trouble;
 use super::stop::Stop;
 use crate::redact::Redaction;
 use acceptor::Acceptor;
@@ -181,6 +182,7 @@ impl<L: Listen, H: Handshake<L::Socket>> Open<L, H> {
     async fn take(&mut self, acceptor: &mut Acceptor<L>) -> bool {
         let mut stop = self.shared.stop.clone();
         loop {
+            self.shared.outlet.health().set(Trouble::NotAccepting, acceptor.is_starved());
             let is_waited_for = self.waiting.is_some() || acceptor.is_starved();
             tokio::select! {
                 biased;

@@ -155,6 +155,7 @@ impl Task {
         let directories = directories.into_iter().chain(self.discovery.globs.bases()).collect();
         self.watch.watch(&self.shared.source, &directories);
         self.discovery.end_pass(started);
+        self.outlet.health().set_unread_paths(self.discovery.warned.len());
     }
 
     fn opener(&self) -> Opener<'_> {

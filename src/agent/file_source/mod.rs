@@ -19,6 +19,7 @@ use super::checkpoint::{Checkpoint, Entry};
 use super::config;
 use super::data_dir::DataDir;
 use super::outlet::{Outlet, Receipt};
+use super::status::Trouble;
 use super::stop::Stop;
 use crate::codec::{Decoding, RecordStream, StreamStats};
 use crate::redact::{CleanBlock, Counts, Redaction};
@@ -434,14 +435,17 @@ impl Task {
         match self.checkpoint.store(entries.iter()) {
             Ok(()) => {
                 self.is_dirty = false;
+                self.outlet.health().set(Trouble::Checkpoint, false);
                 if self.attempts.knows_failures() {
                     entries.iter().for_each(|entry| self.attempts.forget(entry.id, entry.position.offset));
                 }
             }
             // The older one stays; that costs duplicates after a crash, and the next attempt may do.
-            Err(error) => tracing::error!(
-                source = self.shared.source, path = %self.checkpoint.path().display(), %error, "checkpoint can't be written"
-            ),
+            Err(error) => {
+                self.outlet.health().set(Trouble::Checkpoint, true);
+                let path = self.checkpoint.path().display();
+                tracing::error!(source = self.shared.source, %path, %error, "checkpoint can't be written");
+            }
         }
     }
 

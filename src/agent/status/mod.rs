@@ -1,0 +1,113 @@
+//! What a running agent says of itself: how far it has come, how old the oldest undelivered byte is, and what is wrong.
+//!
+//! Sources and sinks note it in atomics as they work. Whoever wants to know takes a snapshot; nobody waits for it.
+
+mod ages;
+mod sink;
+mod source;
+mod watch;
+
+pub(super) use sink::{Condition, SinkHealth};
+pub use sink::{SinkState, SinkStatus};
+pub use source::SourceStatus;
+pub(super) use source::{SourceHealth, Trouble};
+pub(super) use watch::Watcher;
+
+use super::counters::SinkCounters;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// A sink that has something to deliver and delivers nothing for this long is stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
+
+/// An agent's health, for as long as somebody holds it.
+#[derive(Clone, Debug)]
+pub struct Health(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    sources: Vec<Arc<SourceHealth>>,
+    sinks: Vec<Arc<SinkCounters>>,
+    keys: OnceLock<Arc<KeyHealth>>,
+}
+
+/// A snapshot of an agent.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// In the order of the configuration.
+    pub sources: Vec<SourceStatus>,
+    /// In the order of the configuration.
+    pub sinks: Vec<SinkStatus>,
+    /// The key file, if it is read again while the agent runs.
+    pub keys: Option<KeyStatus>,
+}
+
+impl Status {
+    /// Whether something is not as it should be. Nothing to do is no reason.
+    pub fn is_degraded(&self) -> bool {
+        self.sinks.iter().any(SinkStatus::is_degraded)
+            || self.sources.iter().any(SourceStatus::is_degraded)
+            || self.keys.as_ref().is_some_and(|keys| !keys.is_good)
+    }
+}
+
+impl Health {
+    pub(super) fn new(sources: Vec<Arc<SourceHealth>>, sinks: Vec<Arc<SinkCounters>>) -> Self {
+        Self(Arc::new(Parts { sources, sinks, keys: OnceLock::new() }))
+    }
+
+    /// The key file's part, which is known once the agent runs.
+    pub(super) fn with_keys(&self, keys: Arc<KeyHealth>) {
+        let _ = self.0.keys.set(keys);
+    }
+
+    /// How things stand now.
+    pub fn status(&self) -> Status {
+        Status {
+            sources: self.0.sources.iter().map(|source| source.status()).collect(),
+            sinks: self.0.sinks.iter().map(|sink| sink.status()).collect(),
+            keys: self.0.keys.get().and_then(|keys| keys.status()),
+        }
+    }
+}
+
+/// What has become of reading the key file again.
+#[derive(Debug)]
+pub(super) struct KeyHealth {
+    started: Instant,
+    /// 0: never tried; 1: it was good; 2: it was not.
+    last: AtomicU8,
+    since_ms: AtomicU64,
+}
+
+impl Default for KeyHealth {
+    fn default() -> Self {
+        Self { started: Instant::now(), last: AtomicU8::new(0), since_ms: AtomicU64::new(0) }
+    }
+}
+
+impl KeyHealth {
+    /// The file was read again.
+    pub fn reloaded(&self, is_good: bool) {
+        let now = if is_good { 1 } else { 2 };
+        if self.last.swap(now, Relaxed) != now {
+            self.since_ms.store(self.started.elapsed().as_millis() as u64, Relaxed);
+        }
+    }
+
+    pub fn status(&self) -> Option<KeyStatus> {
+        let last = self.last.load(Relaxed);
+        let since = self.started.elapsed().saturating_sub(Duration::from_millis(self.since_ms.load(Relaxed)));
+        (last > 0).then_some(KeyStatus { is_good: last == 1, since })
+    }
+}
+
+/// Whether the key file was good when it was last read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// If not, the old keys are in force.
+    pub is_good: bool,
+    /// For how long it has been so.
+    pub since: Duration,
+}
