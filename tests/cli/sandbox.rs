@@ -99,31 +99,28 @@ fn an_output_that_is_swapped_for_a_link_is_not_written() {
 }
 
 #[test]
-fn a_link_to_a_directory_elsewhere_is_followed_only_if_it_was_there_at_the_start() {
-    let plant = |agent: &Agent, name: &str| {
-        agent.append("outside/o.log", &format!("from outside by {name}"));
-        symlink(agent.home.path("outside"), agent.home.path(&format!("logs/{name}"))).unwrap();
+fn a_followed_directory_that_is_swapped_for_a_link_is_not_read() {
+    let swap = |agent: &Agent| {
+        agent.append("logs/a.log", "one");
+        wait_for(&agent.clean(), "one\n");
+        agent.append("outside/o.log", "from outside");
+        std::fs::rename(agent.home.path("logs"), agent.home.path("moved")).unwrap();
+        symlink(agent.home.path("outside"), agent.home.path("logs")).unwrap();
     };
     let agent = Agent::start("best_effort");
-    plant(&agent, "planted");
-    wait_for(&agent.log(), "logs/planted");
-    agent.append("logs/a.log", "one");
-    wait_for(&agent.clean(), "one\n");
-    assert_eq!(std::fs::read_to_string(agent.clean()).unwrap(), "one\n");
+    swap(&agent);
+    wait_for(&agent.log(), "ermission denied");
+    // It goes on as soon as the directory is back.
+    std::fs::remove_file(agent.home.path("logs")).unwrap();
+    std::fs::rename(agent.home.path("moved"), agent.home.path("logs")).unwrap();
+    agent.append("logs/a.log", "two");
+    wait_for(&agent.clean(), "two\n");
+    assert_eq!(std::fs::read_to_string(agent.clean()).unwrap(), "one\ntwo\n");
     assert_eq!(agent.stop(), 0);
 
     let agent = Agent::start("off");
-    plant(&agent, "planted");
-    wait_for(&agent.clean(), "from outside by planted\n");
-    assert_eq!(agent.stop(), 0);
-
-    let home = Home::with_key();
-    std::fs::create_dir_all(home.path("logs")).unwrap();
-    symlink(home.path("outside"), home.path("logs/usual")).unwrap();
-    std::fs::create_dir_all(home.path("outside")).unwrap();
-    let agent = Agent::start_in(home, "best_effort");
-    agent.append("outside/o.log", "as usual");
-    wait_for(&agent.clean(), "as usual\n");
+    swap(&agent);
+    wait_for(&agent.clean(), "from outside\n");
     assert_eq!(agent.stop(), 0);
 }
 
@@ -226,4 +223,35 @@ fn require_starts_only_where_all_can_be_restricted() {
         code => assert!(code == Some(78) && messages.contains("Landlock"), "{code:?} {messages}"),
     }
     assert!(started.elapsed() < PATIENCE);
+}
+
+/// Lines come by sockets of all kinds, and leave to a peer that has a name.
+#[test]
+fn sockets_of_the_configuration_work() {
+    use std::io::{BufRead, BufReader, Write};
+    let home = Home::with_key();
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = collector.local_addr().unwrap().port();
+    let path = home.path("run.sock");
+    let config = home.file(
+        "config.toml",
+        format!(
+            "sandbox = \"best_effort\"\n[sources.tcp]\ntype = \"tcp\"\naddress = \"127.0.0.1:0\"\n[sources.udp]\ntype = \"udp\"\n\
+             address = \"127.0.0.1:0\"\n[sources.unix]\ntype = \"unix\"\npath = {path:?}\n[sinks.out]\ntype = \"tcp\"\n\
+             inputs = [\"tcp\", \"udp\", \"unix\"]\naddress = \"localhost:{port}\"\n"
+        ),
+    );
+    let log = home.path("log");
+    let mut command = home.beartrap(["run", "--config", config.to_str().unwrap()]);
+    let mut child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    collector.set_nonblocking(false).unwrap();
+    let mut lines = BufReader::new(collector.accept().unwrap().0).lines();
+    wait_for(&log, "source=\"unix\"");
+    let mut socket = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    socket.write_all(b"by unix\n").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "by unix");
+    drop(socket);
+    kill("TERM", child.id());
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert!(!path.exists(), "the socket is left");
 }

@@ -26,7 +26,6 @@ use crate::redact::{CleanBlock, Counts, Redaction};
 use discovery::Discovery;
 pub(super) use follower::READ_BYTES;
 use follower::{BUFFER_LEN, Follower, Shared, Step};
-pub(super) use globs::MATCH;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;

@@ -1,7 +1,6 @@
 //! Which files and ports a configuration needs once everything runs.
 
 use super::super::config::{Config, FileSource, SinkKind, SourceKind};
-use super::super::file_source::MATCH;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
@@ -16,8 +15,6 @@ const DNS_PORT: u16 = 53;
 /// Where the system keeps its authorities.
 const AUTHORITIES: [&str; 5] =
     ["/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
-/// Links to directories are looked for in so many matches of a glob.
-const DIRECTORIES_MAX: usize = 10_000;
 /// A path with more links is refused by the system too.
 const LINKS_MAX: usize = 40;
 
@@ -82,16 +79,13 @@ impl Needs {
 
     fn follow(&mut self, file: &FileSource) {
         self.follows = true;
+        if file.follow_symlinks {
+            // New ones may lead anywhere.
+            self.read.insert(PathBuf::from("/"));
+        }
         for pattern in &file.include {
-            let (prefix, directories) = split(pattern.as_str());
-            let existing = prefix.ancestors().find(|ancestor| ancestor.exists());
-            self.read.extend(existing.map(Path::to_owned));
-            // Links to directories that are there now are the user's; one that somebody makes later is not.
-            let real = prefix.canonicalize().unwrap_or(prefix);
-            let matches = directories.and_then(|pattern| glob::glob_with(&pattern, MATCH).ok());
-            let matches = matches.into_iter().flatten().take(DIRECTORIES_MAX).filter_map(Result::ok);
-            let linked = matches.filter_map(|path| path.canonicalize().ok()).filter(|path| !path.starts_with(&real));
-            self.read.extend(linked.filter(|path| path.is_dir()));
+            let base = base(pattern.as_str());
+            self.read.extend(base.ancestors().find(|ancestor| ancestor.exists()).map(Path::to_owned));
         }
     }
 
@@ -167,14 +161,12 @@ fn is_mounted(path: &Path) -> bool {
     path.parent().is_some_and(|parent| device(parent) != device(path))
 }
 
-/// The directories that a glob names without wildcards, and the pattern of those that it names with some.
-fn split(pattern: &str) -> (PathBuf, Option<String>) {
+/// The directory that a glob names without wildcards.
+fn base(pattern: &str) -> PathBuf {
     let directories = pattern.rsplit_once('/').map_or("", |(directories, _)| directories);
     let is_wild = |part: &&str| part.contains(['*', '?', '[']);
     let fixed: Vec<&str> = directories.split('/').take_while(|part| !is_wild(part)).collect();
-    let prefix = PathBuf::from(format!("{}/", fixed.join("/")));
-    let is_all = prefix == Path::new(&format!("{directories}/"));
-    (prefix, (!is_all).then(|| directories.to_owned()))
+    PathBuf::from(format!("{}/", fixed.join("/")))
 }
 
 #[cfg(test)]
@@ -183,16 +175,16 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn globs_are_split_where_their_wildcards_begin() {
-        let of = |pattern| {
-            let (prefix, directories) = split(pattern);
-            (prefix.display().to_string(), directories)
-        };
-        assert_eq!(of("/var/log/app/*.log"), ("/var/log/app/".into(), None));
-        assert_eq!(of("/var/log/app.log"), ("/var/log/".into(), None));
-        assert_eq!(of("/var/log/pods/*/*/*.log"), ("/var/log/pods/".into(), Some("/var/log/pods/*/*".into())));
-        assert_eq!(of("/var/**/x.log"), ("/var/".into(), Some("/var/**".into())));
-        assert_eq!(of("/*.log"), ("/".into(), None));
+    fn a_glob_is_read_below_what_has_no_wildcards() {
+        for (pattern, expected) in [
+            ("/var/log/app/*.log", "/var/log/app"),
+            ("/var/log/app.log", "/var/log"),
+            ("/var/log/pods/*/*/*.log", "/var/log/pods"),
+            ("/var/**/x.log", "/var"),
+            ("/*.log", "/"),
+        ] {
+            assert_eq!(base(pattern), Path::new(expected), "{pattern}");
+        }
     }
 
     #[test]
