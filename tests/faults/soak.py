@@ -103,12 +103,12 @@ class Round:
 
     def damage_checkpoint(self):
         path = self.place / "state" / "logs.checkpoint"
-        if not path.exists():
-            return
-        damaged = bytearray(path.read_bytes())
-        damaged[self.random.randrange(len(damaged))] ^= 1 << self.random.randrange(8)
         self.agent.kill()
-        path.write_bytes(damaged)
+        # Killed between two renames there is only the older generation.
+        if path.exists():
+            damaged = bytearray(path.read_bytes())
+            damaged[self.random.randrange(len(damaged))] ^= 1 << self.random.randrange(8)
+            path.write_bytes(damaged)
         self.agent = started(self.bench, self.place, self.config)
 
 
