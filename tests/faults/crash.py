@@ -35,14 +35,16 @@ def killed_at_random(bench, full):
     return result
 
 
-# What the process was about to do when it was killed, and the system call that does it. `openat` comes before the
-# temporary file of a checkpoint, `fsync` makes that file durable, and then its directory.
+# What the process was through with when it was killed, and the system call (or a pattern of them) that would have come
+# next. What is to be redacted is noted by `pwrite`; `openat` makes the temporary file of a checkpoint, `fsync` makes that
+# durable, and then its directory.
 POINTS = {
-    "read, redacted": "write",
+    "read": "/^pwrite",
+    "redacted": "write",
     "written": "fdatasync",
     "synced, checkpoint begun": "openat",
     "checkpoint synced, or its directory": "fsync",
-    "checkpoint renamed": "renameat",
+    "checkpoint renamed": "/^rename",
 }
 
 
@@ -75,9 +77,9 @@ def killed_at_points(bench, full):
 
 
 def killed_at_every_call(bench, full):
-    """strace injects SIGKILL at the Nth write, fsync, fdatasync, renameat, openat"""
+    """strace injects SIGKILL at the Nth write, fsync, fdatasync, rename, openat"""
     result = Result()
-    for call in ["write", "fsync", "fdatasync", "renameat", "openat"]:
+    for call in ["/^p?write", "fsync", "fdatasync", "/^rename", "openat"]:
         for when in range(1, 60 if full else 12, 1 if full else 4):
             place = bench.place()
             end = 600
