@@ -157,3 +157,19 @@ fn two_agents_do_not_share_a_data_dir() {
     bench.wait_for(|output| output == "one\ntwo\n");
     agent.stop();
 }
+
+#[test]
+fn followed_links_may_lead_anywhere() {
+    let bench = Bench::new("follow_symlinks = true\npoll_interval_secs = 0.05\nglob_interval_secs = 0.1");
+    std::fs::create_dir(bench.0.path("elsewhere")).unwrap();
+    std::fs::write(bench.0.path("elsewhere/app"), "one\n").unwrap();
+    std::os::unix::fs::symlink(bench.0.path("elsewhere/app"), bench.raw("a.log")).unwrap();
+    let agent = bench.start(&[]);
+    bench.wait_for(|output| output == "one\n");
+    // A container that starts later.
+    std::fs::create_dir(bench.0.path("later")).unwrap();
+    std::fs::write(bench.0.path("later/app"), "two\n").unwrap();
+    std::os::unix::fs::symlink(bench.0.path("later/app"), bench.raw("b.log")).unwrap();
+    bench.wait_for(|output| output == "one\ntwo\n");
+    agent.stop();
+}

@@ -3,7 +3,8 @@
 //! What no reader can notice, and what may therefore be lost: a file that was truncated and has grown back past the
 //! offset with the same 64 bytes before it (and, after a restart, the same first KiB); what is written between the last
 //! read and a truncation; a file that is made and removed between two looks; the end of a file that is removed while it
-//! is closed because more files than `max_open_files` are followed (counted as lost).
+//! is closed because more files than `max_open_files` are followed (counted as lost; the ones that grew last stay open);
+//! the end of a file that was compressed and removed while the agent was not running.
 
 mod discovery;
 mod follower;

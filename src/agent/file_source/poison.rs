@@ -116,10 +116,8 @@ impl Careful {
         }
         let mut clean = CleanBlock::new();
         let range = self.start..end;
-        let result =
-            attempt(work.attempts, is_suspect.then_some(Place { id: self.id, range, is_record: true }), || {
-                work.stream.push(piece, &mut clean)
-            });
+        let place = Place { id: self.id, range, is_record: is_suspect };
+        let result = attempt(work.attempts, &place, || work.stream.push(piece, &mut clean));
         match result {
             Some(result) => {
                 block.set_delimiter(clean.delimiter());
@@ -188,7 +186,7 @@ impl Careful {
         if !self.failed {
             let mut clean = CleanBlock::new();
             let place = Place { id: self.id, range: self.start..end, is_record: true };
-            match attempt(work.attempts, Some(place), || work.stream.finish(&mut clean)) {
+            match attempt(work.attempts, &place, || work.stream.finish(&mut clean)) {
                 Some(finished) => {
                     block.set_delimiter(clean.delimiter());
                     block.append(&clean);
@@ -216,12 +214,11 @@ pub(super) struct Work<'a> {
     pub stream_start: &'a mut u64,
 }
 
-/// Runs the engine on what lies at `place`; `None` if it panicked.
-fn attempt<T>(attempts: &mut Attempts, place: Option<Place>, engine: impl FnOnce() -> T) -> Option<T> {
-    let Some(place) = place else { return Some(engine()) };
-    attempts.begin(&place);
+/// Runs the engine on what lies at `place`; `None` if that is a suspect record and the engine panicked.
+fn attempt<T>(attempts: &mut Attempts, place: &Place, engine: impl FnOnce() -> T) -> Option<T> {
+    attempts.begin(place);
     // What it worked on is dropped if it fails.
-    let result = catch_unwind(AssertUnwindSafe(engine));
+    let result = if place.is_record { catch_unwind(AssertUnwindSafe(engine)).ok() } else { Some(engine()) };
     attempts.end();
-    result.ok()
+    result
 }

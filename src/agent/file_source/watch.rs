@@ -4,10 +4,10 @@
 //! same, and news only bring a look forward.
 
 use super::globs::Globs;
+use crate::agent::identity::FileId;
 use notify::event::{Event, EventKind, ModifyKind};
 use notify::{ErrorKind, INotifyWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ pub(super) struct Watch {
     watcher: Option<INotifyWatcher>,
     news: Arc<News>,
     /// The directory that a path led to when its watch was added.
-    directories: HashMap<PathBuf, (u64, u64)>,
+    directories: HashMap<PathBuf, FileId>,
     has_warned: bool,
     not_before: Instant,
 }
@@ -126,9 +126,8 @@ impl Watch {
     }
 }
 
-fn identify(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
-    Some((metadata.dev(), metadata.ino()))
+fn identify(path: &Path) -> Option<FileId> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).as_ref().map(FileId::of)
 }
 
 /// Runs on the watcher's thread.
