@@ -1,12 +1,16 @@
 """Crash and restart: numbers 1 to 7."""
 
+import re
 import signal
 import subprocess
 import threading
 import time
 import zlib
+from pathlib import Path
 
 from bench import FILE_TO_FILE, Result, Writer, check, expect, has_all, started, wait_for
+
+ROOT = Path(__file__).parents[2]
 
 
 def finish(bench, place, result, end, duplicates=True):
@@ -148,6 +152,20 @@ def two_agents(bench, full):
     return result
 
 
+def engine_fails(bench, full):
+    """the engine panics, or leaves a credential: nothing unredacted is written, 70, all there after restarts"""
+    result = Result()
+    # An engine that fails on demand is compiled into tests only, so this is a part of `cargo test`.
+    for name in ("file_source::tests::poison", "agent::tests"):
+        tests = subprocess.run(
+            ["cargo", "test", "--quiet", "--locked", "--lib", name], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        passed = re.search(rb"ok\. (\d+) passed; 0 failed", tests.stdout)
+        expect(tests.returncode == 0 and passed and int(passed[1]) > 0, tests.stdout[-2000:].decode())
+        result.tries += int(passed[1])
+    return result
+
+
 STDIN_TO_STDOUT = """
 shutdown_grace_secs = 2
 [redact]
@@ -238,5 +256,6 @@ FAULTS = {
     3: killed_at_every_call,
     4: damaged_checkpoint,
     5: two_agents,
+    6: engine_fails,
     7: stopped_with_full_pipes,
 }
