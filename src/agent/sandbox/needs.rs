@@ -107,8 +107,11 @@ impl Needs {
     }
 
     fn trust_the_system(&mut self) {
-        let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-        self.read.extend(AUTHORITIES.into_iter().map(PathBuf::from).chain(named));
+        self.read.extend(AUTHORITIES.map(PathBuf::from));
+        self.read.extend(std::env::var_os("SSL_CERT_FILE").map(PathBuf::from));
+        // A list, as PATH is.
+        let directories = std::env::var_os("SSL_CERT_DIR").unwrap_or_default();
+        self.read.extend(std::env::split_paths(&directories).filter(|path| !path.as_os_str().is_empty()));
     }
 }
 
