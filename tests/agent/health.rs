@@ -26,7 +26,9 @@ fn a_sink_that_stalls_is_told_until_it_delivers_again_and_idleness_is_not() {
     // Little fits into the kernel.
     sockopt::set_socket_recv_buffer_size(&listener, 32 << 10).unwrap();
     let agent = Running::start(config(vec![tcp_source(10)], vec![tcp_sink(listener.local_addr().unwrap(), 0)]));
-    let (mut output, _) = listener.accept().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (mut output, _) = until("the sink connects", || listener.accept().ok());
+    output.set_nonblocking(false).unwrap();
     until_state(&agent.health, SinkState::Ready);
     agent.send(&lines("a", 0..1).into_bytes());
     expect(&mut output, lines("a", 0..1).as_bytes());

@@ -23,7 +23,9 @@ fn listen(address: impl Into<SocketAddr>) -> TcpListener {
 }
 
 fn accept(listener: &TcpListener) -> TcpStream {
-    let (socket, _) = listener.accept().expect("a connection");
+    listener.set_nonblocking(true).expect("non-blocking");
+    let (socket, _) = until("the sink connects", || listener.accept().ok());
+    socket.set_nonblocking(false).expect("blocking");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     socket
 }
