@@ -70,6 +70,7 @@ class Round:
 
     def rotate_input(self):
         self.rotations += 1
+        wait_for(self.log.exists, "the writer's next line")
         os.rename(self.log, self.log.with_name(f"app-{self.rotations}.log"))
 
     def rotate_output(self):
