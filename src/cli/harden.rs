@@ -30,3 +30,30 @@ fn set_core_limit(current: Option<u64>) {
     let maximum = getrlimit(Resource::Core).maximum;
     let _ = setrlimit(Resource::Core, Rlimit { current, maximum });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    const CHILD: &str = "BEARTRAP_TEST_HARDEN";
+
+    /// Runs itself: both belong to the whole process.
+    #[test]
+    fn memory_is_closed() {
+        if std::env::var_os(CHILD).is_some() {
+            super::close_memory();
+            assert_eq!(super::core_limit(), Some(0));
+            #[cfg(target_os = "linux")]
+            {
+                use rustix::process::{DumpableBehavior, dumpable_behavior};
+                assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+            }
+            return;
+        }
+        let name = "cli::harden::tests::memory_is_closed";
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", name, "--test-threads=1"]).env(CHILD, "1").output().unwrap();
+        assert!(output.status.success(), "{}", output.stdout.escape_ascii());
+        assert!(memchr::memmem::find(&output.stdout, b"1 passed").is_some());
+    }
+}
