@@ -244,12 +244,16 @@ fn sockets_of_the_configuration_work() {
     let log = home.path("log");
     let mut command = home.beartrap(["run", "--config", config.to_str().unwrap()]);
     let mut child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-    collector.set_nonblocking(false).unwrap();
-    let mut lines = BufReader::new(collector.accept().unwrap().0).lines();
+    let (arrived, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(collector.accept().unwrap().0).lines() {
+            let _ = arrived.send(line.unwrap());
+        }
+    });
     wait_for(&log, "source=\"unix\"");
     let mut socket = std::os::unix::net::UnixStream::connect(&path).unwrap();
     socket.write_all(b"by unix\n").unwrap();
-    assert_eq!(lines.next().unwrap().unwrap(), "by unix");
+    assert_eq!(lines.recv_timeout(PATIENCE).unwrap(), "by unix");
     drop(socket);
     kill("TERM", child.id());
     assert_eq!(wait(&mut child).code(), Some(0));
