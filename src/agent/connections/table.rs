@@ -131,6 +131,11 @@ mod tests {
         id
     }
 
+    async fn is_asked(activity: &Activity) {
+        let asked = tokio::time::timeout(LOOK_INTERVAL, activity.asked_to_leave()).await;
+        asked.expect("it is asked to leave");
+    }
+
     #[tokio::test]
     async fn the_one_that_was_silent_for_the_longest_time_is_asked_to_leave() {
         let mut table = Table::new(Duration::from_secs(10));
@@ -152,13 +157,13 @@ mod tests {
         let closing_at = table.closing_at(at(9000));
         assert!(closing_at <= at(10_000) && closing_at > at(9900));
         table.close_longest_idle(at(10_000));
-        old.asked_to_leave().await;
+        is_asked(&old).await;
         assert!(table.closing_at(at(10_000)) >= at(11_000), "the next one would be asked before this one could leave");
 
         table.remove(ids[0]);
         assert_eq!((table.len(), table.of_peer(ip)), (2, 1));
         table.close_longest_idle(at(15_000));
-        young.asked_to_leave().await;
+        is_asked(&young).await;
         table.remove(ids[1]);
         assert!(table.per_peer.is_empty());
     }
