@@ -301,8 +301,11 @@ PEER = """
 import socket, sys, threading
 def read(peer, path):
     with open(path, "ab", 0) as file:
-        while chunk := peer.recv(65536):
-            file.write(chunk)
+        try:
+            while chunk := peer.recv(65536):
+                file.write(chunk)
+        except ConnectionResetError:
+            pass
 with socket.create_server(("10.231.7.2", 5170)) as listener:
     number = 0
     while True:
