@@ -4,6 +4,7 @@ use super::cursor::{Cursor, More};
 use super::grammar::Quote;
 use super::names::{NAME_LEN_MAX, is_name_byte};
 use super::scheme::{LineEnd, line_end};
+use super::word::{Shape, shape};
 
 /// More blanks than this separate nothing.
 pub(super) const BLANKS_MAX: usize = 256;
@@ -352,7 +353,8 @@ fn eat_constructor(cursor: &mut Cursor<'_>) -> Result<bool, More> {
     const NAME_LEN_MAX: usize = 24;
     for ahead in 0..NAME_LEN_MAX {
         match cursor.peek_at(ahead)? {
-            Some(b'(') => {
+            // Of a name; a credential may have one behind it too.
+            Some(b'(') if shape(&cursor.rest()[..ahead]) != Shape::Random => {
                 cursor.at += ahead + 1;
                 return Ok(true);
             }
