@@ -195,10 +195,14 @@ impl RecordStream {
 
     /// Lets what is decided of an unfinished record leave as a record of its own, for one that waits too long for its end.
     /// What is undecided stays, and what follows is scanned as its continuation. A record under codec `json` becomes text;
-    /// under `cri` and `docker` the lines leave that waited for others.
+    /// under `cri` and `docker` the lines leave that waited for others, unless one of them has not ended itself: without its
+    /// end it can't be told whose text it is.
     pub fn cut_record(&mut self, out: &mut CleanBlock) {
         self.findings.clear();
         out.set_delimiter(self.delimiter);
+        if self.runtime.is_some() && self.is_open {
+            return;
+        }
         if let Some(runtime) = &mut self.runtime {
             runtime.give_up(&mut self.release, out);
             self.findings.append(&mut runtime.take_findings());

@@ -103,6 +103,27 @@ fn lines_of_a_runtime_that_wait_for_their_text_leave_and_the_rest_of_it_is_redac
     }
 }
 
+#[test]
+fn a_line_of_a_runtime_that_has_not_ended_keeps_those_that_wait_for_it() {
+    let line = |tag: &str, content: &str| format!("2016-10-06T00:17:09.669794202Z stdout {tag} {content}\n");
+    let (start, end) = TOKEN.split_at(TOKEN.len() / 2);
+    for (first, second) in [(format!("a Bearer {start}"), format!("{end} tail")), ("one ".into(), "two".into())] {
+        let input = line("P", &first) + &line("F", &second);
+        let whole = run_runtime(&input, input.len()).concat();
+        for at in 0..input.len() {
+            let text = run_runtime(&input, at).concat();
+            assert!(
+                TOKEN.as_bytes().windows(6).all(|piece| !text.contains(std::str::from_utf8(piece).unwrap())),
+                "{text}"
+            );
+            let envelopes = text.matches("2016-10-06T00:17:09.669794202Z stdout").count();
+            assert_eq!((text.lines().count(), envelopes), (2, 2), "cut at {at}: {text}");
+            // Where the first line left by itself the marker is in the second.
+            assert_eq!(text.len(), whole.len(), "cut at {at}: {text}");
+        }
+    }
+}
+
 fn run_runtime(input: &str, at: usize) -> [String; 3] {
     let mut stream = stream(Framing::NewlineDelimited, Codec::Cri, 1 << 20, true);
     let mut blocks = [CleanBlock::new(), CleanBlock::new(), CleanBlock::new()];
