@@ -40,7 +40,10 @@ pub fn survivor(text: &[u8], stays: impl Fn(&[u8]) -> bool) -> Option<&'static s
             Some(value) if is_apart(text, found.range()) => value,
             _ => return None,
         };
-        (is_certain(value) && !stays(value)).then_some(name)
+        // What may stay may have a sentence's dot behind it.
+        let signs = value.iter().rev().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+        let bare = &value[..value.len() - signs];
+        (is_certain(value) && !stays(value) && !stays(bare)).then_some(name)
     })
 }
 
@@ -58,10 +61,12 @@ static SURVIVORS: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the patterns are constant")
 });
 
-/// Nothing stands before and behind it that could make it a part of something else.
+/// Nothing stands before and behind it that could make it a part of something else. An opening bracket behind a value makes
+/// it a name.
 fn is_apart(text: &[u8], range: Range<usize>) -> bool {
-    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b" \t\r\n\"'?&,()[]{}<>;".contains(byte));
-    ends(text[..range.start].last()) && ends(text.get(range.end))
+    let is_one_of = |ends: &[u8], byte: Option<&u8>| byte.is_none_or(|byte| ends.contains(byte));
+    is_one_of(b" \t\r\n\"'?&,()[]{}<>;", text[..range.start].last())
+        && is_one_of(b" \t\r\n\"'?&,)]}<>;", text.get(range.end))
 }
 
 fn is_jwt(token: &[u8]) -> bool {

@@ -172,6 +172,22 @@ mod tests {
     }
 
     #[test]
+    fn signs_behind_what_is_allowed_are_no_alarm() {
+        let [lenient, strict] = redactions();
+        for (before, behind) in [
+            ("access_token=", ". It is public"),
+            ("Authorization: Bearer ", ".."),
+            ("\"Authorization\": \"Bearer ", ".\""),
+            ("access_token=", "(masked) ok"),
+        ] {
+            for redaction in [&lenient, &strict] {
+                let mut stream = stream(redaction, &Sampler::new("app", 1.0, redaction));
+                stream.push(format!("{before}{TOKEN}{behind}\n").as_bytes(), &mut CleanBlock::new()).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn the_end_of_a_stream_is_looked_at_too() {
         let [lenient, strict] = redactions();
         let mut stream = stream(&lenient, &Sampler::new("app", 1.0, &strict));
