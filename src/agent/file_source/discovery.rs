@@ -4,7 +4,7 @@ use super::super::checkpoint::{Entry, Loaded};
 use super::super::config;
 use super::super::identity::{FileId, Landmarks, Position};
 use super::follower::Follower;
-use super::globs::{Globs, has_compressed_name};
+use super::globs::{Expansion, Globs, has_compressed_name};
 use super::opener::{Opener, Refusal};
 use super::{Task, now_secs};
 use crate::codec::{Codec, Decoding, Framing, last_whole_record};
@@ -110,13 +110,13 @@ impl Discovery {
         })
     }
 
-    /// All paths that the globs name.
-    fn expand(&mut self, source: &str) -> BTreeSet<PathBuf> {
-        let (paths, problems) = self.globs.expand();
+    /// All paths that the globs name, and whether there are more.
+    fn expand(&mut self, source: &str) -> (BTreeSet<PathBuf>, bool) {
+        let Expansion { paths, problems, is_cut } = self.globs.expand(FOLLOWED_MAX);
         for (path, problem) in problems {
             self.warn(source, &path, &problem);
         }
-        paths
+        (paths, is_cut)
     }
 }
 
@@ -127,7 +127,8 @@ impl Task {
         let mut unseen: HashMap<FileId, usize> =
             self.files.iter().enumerate().map(|(index, file)| (file.id, index)).collect();
         let mut seen: HashSet<FileId> = HashSet::new();
-        for path in self.discovery.expand(&self.shared.source) {
+        let (paths, is_cut) = self.discovery.expand(&self.shared.source);
+        for path in paths {
             let id = match self.opener().identify(&path) {
                 Ok(id) => id,
                 Err(refusal) => {
@@ -143,6 +144,10 @@ impl Task {
                 Some(index) => self.is_dirty |= self.files[index].listed(&path),
                 None => self.admit(&path, None),
             }
+        }
+        if is_cut {
+            // New files in great number don't push out those that are followed.
+            unseen.retain(|id, index| self.opener().identify(&self.files[*index].path).ok() != Some(*id));
         }
         self.search_renamed(unseen.into_values());
         if self.discovery.is_first {

@@ -1,15 +1,13 @@
 //! The globs of a source: which paths they name, and where to look for them.
 
+use super::glob_walk::{MATCH, WILDCARDS, Walk};
 use crate::agent::config;
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const MATCH: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 /// Names of files that hold no lines.
 const COMPRESSED_EXTENSIONS: [&str; 6] = ["gz", "zst", "xz", "bz2", "lz4", "zip"];
-const WILDCARDS: [char; 3] = ['*', '?', '['];
 
 /// What a source includes and excludes.
 #[derive(Clone, Debug)]
@@ -20,6 +18,15 @@ pub(super) struct Globs {
     bases: Vec<PathBuf>,
     /// What is included, cut behind each component but the last.
     prefixes: Vec<Pattern>,
+    follow_symlinks: bool,
+}
+
+/// What globs name.
+pub(super) struct Expansion {
+    pub paths: BTreeSet<PathBuf>,
+    pub problems: Vec<(PathBuf, String)>,
+    /// There is more.
+    pub is_cut: bool,
 }
 
 impl Globs {
@@ -29,28 +36,15 @@ impl Globs {
         let bases = patterns().map(|pattern| base(pattern).to_owned()).collect();
         let prefixes = patterns().flat_map(|pattern| pattern.ancestors().skip(1).filter_map(Path::to_str));
         let prefixes = prefixes.filter_map(|prefix| Pattern::new(prefix).ok()).collect();
-        Self { bases, prefixes, exclude: file.exclude.clone(), include }
+        Self { bases, prefixes, exclude: file.exclude.clone(), include, follow_symlinks: file.follow_symlinks }
     }
 
-    /// All paths that they name, each once; and what could not be looked at, with the reason.
-    pub fn expand(&self) -> (BTreeSet<PathBuf>, Vec<(PathBuf, String)>) {
-        let mut paths = BTreeSet::new();
-        let mut problems = Vec::new();
-        for pattern in &self.include {
-            match glob::glob_with(pattern.as_str(), MATCH) {
-                Ok(matches) => {
-                    for result in matches {
-                        match result {
-                            Ok(path) => drop(paths.insert(path)),
-                            Err(error) => problems.push((error.path().to_owned(), error.error().to_string())),
-                        }
-                    }
-                }
-                Err(error) => problems.push((PathBuf::from(pattern.as_str()), error.to_string())),
-            }
-        }
-        paths.retain(|path| !matches(&self.exclude, path) && !has_compressed_name(path));
-        (paths, problems)
+    /// The paths that they name, each once and at most `max`; and what could not be looked at, with the reason.
+    pub fn expand(&self, max: usize) -> Expansion {
+        let accept = |path: &Path| !matches(&self.exclude, path) && !has_compressed_name(path);
+        let mut walk = Walk::new(self.follow_symlinks, max, &accept);
+        self.include.iter().for_each(|pattern| walk.expand(pattern));
+        Expansion { paths: walk.paths, problems: walk.problems, is_cut: walk.is_cut }
     }
 
     /// Whether they name a path, be it there or not.

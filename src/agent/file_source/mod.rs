@@ -8,6 +8,7 @@
 
 mod discovery;
 mod follower;
+mod glob_walk;
 mod globs;
 mod opener;
 mod poison;

@@ -100,6 +100,23 @@ async fn links_to_directories_are_followed_before_the_wildcards_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_that_lead_in_circles_stop_nothing() {
+    for follow_symlinks in [false, true] {
+        let mut bench = Bench::new(&["**/*.log"]);
+        bench.file.follow_symlinks = follow_symlinks;
+        bench.append("a.log", "one\n");
+        let running = bench.start();
+        running.wait_for(b"one\n").await;
+        symlink(".", bench.path("l1")).unwrap();
+        symlink(".", bench.path("l2")).unwrap();
+        running.settle().await;
+        bench.append("a.log", "two\n");
+        running.wait_for(b"one\ntwo\n").await;
+        assert_eq!(running.stop().await.streams, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn followed_links_lead_to_files_that_are_read_once() {
     let mut bench = Bench::new(&["*.log", "pods/*/*.log"]);
     bench.file.follow_symlinks = true;
