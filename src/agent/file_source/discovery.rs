@@ -191,7 +191,7 @@ impl Task {
     }
 
     /// Takes up a file that is not followed yet.
-    fn admit(&mut self, path: &Path, rotated_from: Option<PathBuf>) {
+    pub(super) fn admit(&mut self, path: &Path, rotated_from: Option<PathBuf>) {
         let opened = if self.files.len() >= FOLLOWED_MAX {
             Err(Refusal::Refused(format!("{FOLLOWED_MAX} files are followed already")))
         } else if self.make_room(None) {

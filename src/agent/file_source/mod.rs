@@ -360,6 +360,8 @@ impl Task {
             return;
         }
         let changes = self.watch.take();
+        // The next pass may be a while away, and a file be renamed before.
+        changes.new.iter().for_each(|path| self.admit(path, None));
         if changes.names {
             self.discovery.hurry();
         }

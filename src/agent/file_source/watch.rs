@@ -3,9 +3,9 @@
 //! Nothing depends on them: not every file system sends them, they overflow, and watches run out. Files are polled all the
 //! same, and news only bring a look forward.
 
-use super::globs::Globs;
+use super::globs::{Globs, has_compressed_name};
 use crate::agent::identity::FileId;
-use notify::event::{Event, EventKind, ModifyKind};
+use notify::event::{Event, EventKind, ModifyKind, RenameMode};
 use notify::{ErrorKind, INotifyWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 
 /// With more of them every file is looked at.
 const CHANGED_MAX: usize = 1024;
+/// With more new names at once a pass over the globs is cheaper.
+const NEW_MAX: usize = 64;
 /// How many directories are watched; what lies in others is found by looking.
 const DIRECTORIES_MAX: usize = 8192;
 /// After the limit of watches was reached, how soon it is tried again.
@@ -29,6 +31,8 @@ pub(super) struct Changes {
     pub all: bool,
     /// Names have come, or gone to other files.
     pub names: bool,
+    /// Some of those that came, to be looked at before they go again.
+    pub new: HashSet<PathBuf>,
 }
 
 #[derive(Debug, Default)]
@@ -154,7 +158,13 @@ fn hear(news: &News, globs: &Globs, event: notify::Result<Event>) {
         EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
             if event.paths.iter().any(|path| globs.name(path) || globs.may_lead_to(path)) =>
         {
-            news.change(|changes| changes.names = true);
+            let is_new =
+                !matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)));
+            let new = event.paths.into_iter().filter(|path| is_new && globs.name(path) && !has_compressed_name(path));
+            news.change(|changes| {
+                changes.names = true;
+                changes.new.extend(new.take(NEW_MAX.saturating_sub(changes.new.len())));
+            });
         }
         _ => {}
     }

@@ -103,7 +103,10 @@ fn links_to_and_fro_are_walked_so_often_and_no_more() {
     }
     std::fs::write(root.path().join("a.log"), "").unwrap();
     let walk = walk(&root, "**/*.log", true, 1000);
-    assert_eq!((walk.paths.len(), walk.problems.len()), (1, 1), "{:?}", walk.problems);
+    assert_eq!(walk.paths.len(), 1);
+    // The kernel may find so many links too many as well.
+    let limits = walk.problems.iter().filter(|(_, problem)| problem.contains("were entered already"));
+    assert_eq!(limits.count(), 1, "{:?}", walk.problems);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::agent::file_source::globs::Globs;
 use crate::agent::file_source::watch::Watch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -88,4 +88,29 @@ async fn what_nobody_follows_is_no_news_and_too_much_is_all() {
         assert!(changes.paths.len() <= 1024);
         all = changes.all;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_name_is_told_of_and_one_that_went_is_not() {
+    let bench = Bench::new(&["*.log"]);
+    let mut watch = Watch::new("logs", Globs::new(&bench.file));
+    let directory = bench.path("");
+    watch.watch("logs", &BTreeSet::from([directory.as_path()]));
+    for name in ["a.txt", "b.log", "c.log"] {
+        bench.append(name, "one\n");
+    }
+    bench.rename("b.log", "b.txt");
+    bench.rename("a.txt", "a.log");
+    let mut new = HashSet::new();
+    while new.len() < 3 {
+        new.extend(news(&watch).await.new);
+    }
+    // What has gone again is found out by looking.
+    assert_eq!(new, ["a.log", "b.log", "c.log"].map(|name| bench.path(name)).into());
+    std::fs::remove_file(bench.path("c.log")).unwrap();
+    let mut gone = news(&watch).await;
+    while !gone.names {
+        gone = news(&watch).await;
+    }
+    assert!(gone.new.is_empty());
 }
