@@ -12,8 +12,20 @@ use crate::redact::RULE_BYTES_MAX;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// What one stream's redactor may hold: its buffer, and the undecided start of a credential.
-const REDACTOR_BYTES: usize = 512 << 10;
+/// What one stream's redactor may hold while it waits: 228 KiB of its buffer with the undecided start of a credential,
+/// 96 KiB of output, and its state.
+const REDACTOR_BYTES: usize = 384 << 10;
+
+/// What a marker takes at most, without a template around it.
+const MARKER_BYTES: usize = 64;
+/// The shortest credentials that have markers: `//b:c@` in text, and `1,` in a list that a JSON member names.
+const TEXT_CREDENTIAL_BYTES: usize = 5;
+const JSON_CREDENTIAL_BYTES: usize = 2;
+
+/// What a thread takes for each byte that it redacts at once: findings, decoded text, and output that grows by doubling.
+/// 18 and 204 were measured of the shortest credentials.
+const TEXT_WORK: usize = 24;
+const JSON_WORK: usize = 256;
 
 /// Code, runtime and allocator: 6.4 MiB were measured of an agent that had nothing to do.
 const PROGRAM_BYTES: usize = 8 << 20;
@@ -24,7 +36,7 @@ const NAMED_MAX: usize = 3;
 /// The memory that a source or sink may take, all rules, or the program itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// `source NAME`, `sink NAME`, `rules` or `program`.
+    /// `source NAME`, `sink NAME`, `redaction` (the work of one thread), `rules` or `program`.
     pub part: String,
     /// How many streams it has at a time.
     pub streams: usize,
@@ -48,8 +60,7 @@ pub struct Limits(Vec<Limit>);
 impl Limits {
     /// Adds up what a configuration allows.
     pub fn of(config: &Config) -> Self {
-        // A block is what one read releases: its input, and a record that it completes.
-        let block_max = |source: &Source| read_bytes(source).saturating_add(source.max_record_bytes);
+        let block_max = |source: &Source| block_bytes(config, source);
         let sources = config.sources.iter().map(|source| {
             let (streams, keys): (_, &[_]) = match &source.kind {
                 SourceKind::Stdin => (1, &["max_record_bytes"]),
@@ -58,10 +69,15 @@ impl Limits {
                 SourceKind::Udp(_) => (1, &["receive_buffer_bytes", "max_record_bytes"]),
                 SourceKind::File(file) => (file.max_open_files, &["max_open_files", "max_record_bytes"]),
             };
-            // What was read, the record that waits to be complete, and the block that waits for room.
-            let (record, socket) = (source.max_record_bytes, socket_bytes(source));
-            let parts = [read_bytes(source), REDACTOR_BYTES, record, block_max(source), socket];
-            let stream_bytes = parts.into_iter().chain(parts_bytes(source)).fold(0, usize::saturating_add);
+            // What was read, the record that waits to be complete, and the block that waits for room. The files of a
+            // source have only one of the first and last together.
+            let block = match source.kind {
+                SourceKind::File(_) => 0,
+                _ => read_bytes(source).saturating_add(block_max(source)),
+            };
+            let parts = [REDACTOR_BYTES, source.max_record_bytes, block, socket_bytes(source)];
+            let parts = parts.into_iter().chain(parts_bytes(config, source));
+            let stream_bytes = parts.fold(0, usize::saturating_add);
             Limit { part: format!("source {}", source.name), streams, stream_bytes, keys }
         });
         let sinks = config.sinks.iter().map(|sink| {
@@ -74,10 +90,11 @@ impl Limits {
             Limit { part: format!("sink {}", sink.name), streams: 1, stream_bytes: sink_bytes(sink, block), keys }
         });
         let program = Limit { part: "program".to_owned(), streams: 1, stream_bytes: PROGRAM_BYTES, keys: &[] };
-        Limits(sources.chain(sinks).chain(rules(config)).chain([program]).collect())
+        Limits(sources.chain(sinks).chain(work(config)).chain(rules(config)).chain([program]).collect())
     }
 
-    /// One limit for each source and sink, in the order of the configuration, one for all rules, and one for the program.
+    /// One limit for each source and sink, in the order of the configuration, those of the threads that redact, one for all
+    /// rules, and one for the program.
     pub fn parts(&self) -> &[Limit] {
         &self.0
     }
@@ -175,13 +192,50 @@ fn socket_bytes(source: &Source) -> usize {
     }
 }
 
-/// What a stream of parts takes besides: the text that they make, its lines as they leave, and a redactor for each of
-/// stdout, stderr and foreign lines.
-fn parts_bytes(source: &Source) -> [usize; 3] {
+/// How many times as long a text may become by markers.
+fn growth(config: &Config, codec: Codec) -> usize {
+    let template = config.redact.options.replacement.as_ref().map_or(0, String::len);
+    let credential = match codec {
+        Codec::Text => TEXT_CREDENTIAL_BYTES,
+        // The texts in parts may be JSON too.
+        Codec::Json | Codec::Cri | Codec::Docker => JSON_CREDENTIAL_BYTES,
+    };
+    (MARKER_BYTES + template) / credential
+}
+
+/// A block is what one read releases: its input, and a record that it completes, with their markers. Of a text in
+/// records that wait, the markers are in it already.
+fn block_bytes(config: &Config, source: &Source) -> usize {
+    let (growth, record) = (growth(config, source.codec), source.max_record_bytes);
+    let record_bytes = if source.codec == Codec::Text { record } else { record.saturating_mul(growth) };
+    read_bytes(source).saturating_mul(growth).saturating_add(record_bytes)
+}
+
+/// What a stream of parts takes besides: the text that they make, its lines with their markers as they leave, and a
+/// redactor for each of stdout, stderr and foreign lines.
+fn parts_bytes(config: &Config, source: &Source) -> [usize; 3] {
+    let record = source.max_record_bytes;
     match source.codec {
         Codec::Text | Codec::Json => [0; 3],
-        Codec::Cri | Codec::Docker => [source.max_record_bytes, source.max_record_bytes, 3 * REDACTOR_BYTES],
+        Codec::Cri | Codec::Docker => [record, record.saturating_mul(growth(config, source.codec)), 3 * REDACTOR_BYTES],
     }
+}
+
+/// What threads take while they redact: those of the runtime, and one for each file source.
+fn work(config: &Config) -> Vec<Limit> {
+    let keys: &[_] = &["max_record_bytes"];
+    let bytes = |source: &Source| match source.codec {
+        Codec::Text => {
+            TEXT_WORK.saturating_mul(read_bytes(source)).saturating_add(source.max_record_bytes.saturating_mul(2))
+        }
+        // A record is redacted as a whole, and then the next.
+        _ => JSON_WORK.saturating_mul(source.max_record_bytes).saturating_add(block_bytes(config, source)),
+    };
+    let limit = |streams, stream_bytes| Limit { part: "redaction".to_owned(), streams, stream_bytes, keys };
+    let is_file = |source: &&Source| matches!(source.kind, SourceKind::File(_));
+    let files = config.sources.iter().filter(is_file).map(|source| limit(1, bytes(source)));
+    let others = config.sources.iter().filter(|source| !is_file(source)).map(bytes).max();
+    others.map(|bytes| limit(worker_threads(), bytes)).into_iter().chain(files).collect()
 }
 
 /// Each thread that redacts may search with each rule: those of the runtime, and one for each file source.
@@ -197,7 +251,8 @@ fn rules(config: &Config) -> Option<Limit> {
 fn sink_bytes(sink: &Sink, block: usize) -> usize {
     // A block over the whole buffer passes alone.
     let queue = sink.buffer_bytes.max(block);
-    let batch = block.saturating_add(2 * BATCH_BYTES);
+    // Grown by doubling.
+    let batch = block.saturating_add(BATCH_BYTES).saturating_mul(2);
     let retained = match &sink.kind {
         // Kept, once more while it is sent again, and by whole blocks.
         SinkKind::Tcp(tcp) if tcp.resend_bytes > 0 => tcp.resend_bytes.saturating_add(block).saturating_mul(2),

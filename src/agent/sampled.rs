@@ -101,6 +101,11 @@ impl SampledStream {
     }
 
     /// As of [`RecordStream`].
+    pub fn rest(&mut self) {
+        self.records.rest();
+    }
+
+    /// As of [`RecordStream`].
     pub fn resume(&mut self, carry: Carry) {
         self.records.resume(carry);
     }

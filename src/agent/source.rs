@@ -127,8 +127,11 @@ impl Stream {
         self.send(block, Ok(())).await
     }
 
-    async fn send(&mut self, block: CleanBlock, decoded: Result<(), FramingError>) -> Result<(), StreamEnd> {
+    async fn send(&mut self, mut block: CleanBlock, decoded: Result<(), FramingError>) -> Result<(), StreamEnd> {
         self.broken |= decoded.is_err();
+        // A sink may let all streams wait at once, and a queue counts what is in a block.
+        self.records.rest();
+        block.shrink_to(0);
         if block.is_empty() {
             return decoded.map_err(StreamEnd::Framing);
         }

@@ -54,7 +54,8 @@ impl Release {
         let Some(max) = self.record_bytes_max else { return write(out) };
         write(&mut self.waiting);
         if self.waiting.len() < max + MARKER_LEN_MAX {
-            return;
+            // It grows by doubling, and waits for as long as its sender likes.
+            return self.waiting.shrink_to(max + MARKER_LEN_MAX);
         }
         let waiting = std::mem::take(&mut self.waiting);
         let rest = self.cut(&waiting, 0..waiting.len(), false, out);

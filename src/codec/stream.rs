@@ -247,6 +247,15 @@ impl RecordStream {
         self.redactor.pending() + gathered + held + self.release.pending()
     }
 
+    /// Forgets the findings of the last call and gives back what it has grown to: many streams may wait for more input.
+    pub fn rest(&mut self) {
+        self.findings = Vec::new();
+        self.redactor.rest();
+        if let Some(json) = &mut self.json {
+            json.redactor.forget_findings();
+        }
+    }
+
     /// The findings of the last call that took input, in order, with their places in the stream.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -453,6 +462,8 @@ impl JsonRecords {
         let fits = !self.is_text && piece.len() <= self.record_bytes_max - self.record.len();
         if fits {
             self.record.extend_from_slice(piece);
+            // It grows by doubling, and waits for as long as its sender likes.
+            self.record.shrink_to(self.record_bytes_max);
         }
         fits
     }

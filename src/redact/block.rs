@@ -107,6 +107,11 @@ impl CleanBlock {
         self.ends.clear();
     }
 
+    /// Gives memory back that it does not need while it waits, if it has more than so many bytes.
+    pub(crate) fn shrink_to(&mut self, len: usize) {
+        self.bytes.shrink_to(len);
+    }
+
     /// Marks the end of a record that carries no delimiter.
     pub fn end_record(&mut self) {
         self.ends.push(self.bytes.len());

@@ -42,6 +42,8 @@ const PAGE_LEN: usize = 4096;
 const PAGE_MARGIN: usize = 64;
 /// Larger inputs to [`Redactor::push`] are taken in pieces of this length.
 const PUSH_LEN: usize = 64 << 10;
+/// What a stream that waits may keep of each of its buffers, besides what is undecided.
+const REST_BYTES_MAX: usize = 96 << 10;
 
 impl Redactor {
     /// A redactor at the start of a stream.
@@ -111,6 +113,25 @@ impl Redactor {
         match &mut self.ruled {
             Some(ruled) => ruled.findings = findings,
             None => self.out.findings = findings,
+        }
+    }
+
+    /// Forgets the findings of the last call and gives back what its output and buffer have grown to.
+    pub fn rest(&mut self) {
+        self.out.findings = Vec::new();
+        if self.out.bytes.capacity() > REST_BYTES_MAX {
+            self.out.bytes = Vec::new();
+        }
+        if let Some(ruled) = &mut self.ruled {
+            ruled.findings = Vec::new();
+            if ruled.bytes.capacity() > REST_BYTES_MAX {
+                ruled.bytes = Vec::new();
+            }
+        }
+        if self.buffer.capacity() > REST_BYTES_MAX {
+            self.make_room(0);
+            self.buffer.truncate(self.len);
+            self.buffer.shrink_to(REST_BYTES_MAX);
         }
     }
 

@@ -4,6 +4,7 @@ mod exec;
 mod explain;
 mod filter;
 mod keys;
+mod limits;
 mod pages;
 mod pressure;
 mod redaction;

@@ -88,6 +88,10 @@ impl Follower {
         if hole < new.len() {
             let before = self.read_to;
             let framing = self.push(shared, attempts, &new[hole..], &mut block, report);
+            if let Some(stream) = &mut self.stream {
+                stream.rest();
+            }
+            block.shrink_to(0);
             let (consumed, carry) = self.consumed();
             self.note(bytes, overlap + hole, new.len() - hole);
             // The bytes before an older offset are gone, so it can't be told by a digest; the next one will do.
