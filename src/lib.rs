@@ -52,6 +52,8 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod key_file;
 #[doc(hidden)]
+pub mod ledger;
+#[doc(hidden)]
 pub mod redact;
 #[doc(hidden)]
 pub mod rule_file;

@@ -6,6 +6,7 @@ mod anchors;
 mod block;
 mod carrier;
 mod characters;
+mod claims;
 mod context;
 mod cookie_jar;
 mod cursor;
@@ -42,6 +43,7 @@ mod word;
 
 pub use block::{Clean, CleanBlock};
 pub use carrier::Carrier;
+pub use claims::{CLAIM_BYTES_MAX, Claims, Principal};
 pub use finding::{Counts, Finding, Kind, RuleKind};
 pub use fingerprint::{Fingerprint, MARKER_LEN_MAX};
 pub use key::{Key, KeyError, KeyRing};

@@ -1,6 +1,7 @@
 //! What all redactors of a process share: keys, options and the automaton.
 
 use super::anchors::Anchors;
+use super::claims::Claims;
 use super::finding::{Finding, Kind, RuleKind};
 use super::fingerprint::{Digester, Fingerprint};
 use super::grammar::Grammar;
@@ -23,6 +24,8 @@ pub struct Options {
     pub weak_fingerprints: bool,
     /// What else is looked for.
     pub rules: Rules,
+    /// Keep what JOSE tokens say of themselves, for [`Redaction::take_claims`].
+    pub claims: bool,
     /// A template around the marker, `{}` standing for the marker itself; `None` is the bare marker.
     pub replacement: Option<String>,
 }
@@ -124,6 +127,12 @@ impl Redaction {
     pub(crate) fn allows(&self, credential: &[u8]) -> bool {
         let shared = self.shared();
         shared.allow && self.fingerprints(credential).iter().any(|fingerprint| shared.is_allowed(fingerprint))
+    }
+
+    /// What the token with this fingerprint says of itself, if it was found and nobody has asked since. Without
+    /// [`Options::claims`] there is never any.
+    pub fn take_claims(&self, _fingerprint: &Fingerprint) -> Option<Box<Claims>> {
+        None
     }
 
     /// What one credential is called under each key, the active key first. The credential may stand behind its scheme

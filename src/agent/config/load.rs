@@ -145,6 +145,7 @@ fn redact(section: &Section<'_>, base: &Path) -> Redact {
         extra_fields: checked("extra_fields", values::field),
         allow_fingerprints: checked("allow_fingerprints", values::digest),
         rules: rules.rules,
+        claims: false,
         weak_fingerprints: section.boolean("weak_fingerprints").unwrap_or(false),
         replacement: section
             .string("replacement")

@@ -1,0 +1,12 @@
+//! The account of exposures: which credential was seen in which log, where, since when, and until when it can be replayed.
+//!
+//! A credential itself is never in here, only its keyed fingerprint, what carried it, and what a JWT says of itself. Whoever
+//! can cause a log line can make up a row: nothing is verified.
+
+mod error;
+mod exposure;
+mod filter;
+
+pub use error::LedgerError;
+pub use exposure::{Claims, Exposure, Location, PolicyFinding, Severity, Status, TimeOf};
+pub use filter::{Filter, Sort};
