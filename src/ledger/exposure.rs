@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A credential that was seen in a log. Times are in RFC 3339, whole seconds.
+/// A credential that was seen in a log. Times are in RFC 3339.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exposure {
     /// The digest: 32 hexadecimal digits; zeros for all credentials of a kind that could be guessed.
@@ -134,6 +134,9 @@ pub struct Claims {
     /// `exp`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<Timestamp>,
+    /// Whether `exp` is there, but no time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exp_unreadable: bool,
     /// Whether `cnf` is there.
     pub cnf: bool,
     /// The keyed digest of `sub`: 32 hexadecimal digits.

@@ -6,7 +6,13 @@
 mod error;
 mod exposure;
 mod filter;
+mod policy;
+mod store;
 
 pub use error::LedgerError;
 pub use exposure::{Claims, Exposure, Location, PolicyFinding, Severity, Status, TimeOf};
 pub use filter::{Filter, Sort};
+pub use policy::{Context, POLICIES, Policy, PolicyLimits};
+pub use store::{
+    Batch, BatchEntry, Changed, Identity, Limits, Merged, Page, Portable, PortableCount, Pruned, Seen, Store, Summary,
+};
