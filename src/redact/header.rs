@@ -432,6 +432,11 @@ impl<'de> Visitor<'de> for Skip {
     }
 }
 
+/// Decodes characters of base64url without padding, and says how many bytes came of them.
+pub(super) fn decode_into(characters: &[u8], out: &mut [u8]) -> Option<usize> {
+    ENGINE.decode_slice(characters, out).ok()
+}
+
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()

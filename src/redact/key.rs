@@ -8,6 +8,7 @@ pub(super) type KeyedHash = Hmac<Sha256>;
 
 /// Raised by one when the canonical form of a credential changes: digests then differ, and so must the key id.
 const MARKER_LABEL: &[u8] = b"beartrap marker v1";
+const CLAIM_LABEL: &[u8] = b"beartrap claim v1";
 const KEY_ID_LABEL: &[u8] = b"beartrap key id v1";
 
 /// One key: 32 secret bytes, of which only derived states are kept. All memory is cleared on drop.
@@ -16,6 +17,7 @@ pub struct Key {
     id: [u8; 4],
     /// Keyed and ready: a clone costs two compressions less than a new one.
     marker_hash: KeyedHash,
+    claim_hash: KeyedHash,
 }
 
 impl Key {
@@ -27,7 +29,8 @@ impl Key {
             Zeroizing::new(hash.finalize().into_bytes().into())
         };
         let id = derive(KEY_ID_LABEL);
-        Self { id: [id[0], id[1], id[2], id[3]], marker_hash: keyed(&derive(MARKER_LABEL)) }
+        let [marker_hash, claim_hash] = [MARKER_LABEL, CLAIM_LABEL].map(|label| keyed(&derive(label)));
+        Self { id: [id[0], id[1], id[2], id[3]], marker_hash, claim_hash }
     }
 
     /// The public name of the key: it tells keys apart and helps in nothing else.
@@ -37,6 +40,17 @@ impl Key {
 
     pub(super) fn marker_hash(&self) -> KeyedHash {
         self.marker_hash.clone()
+    }
+
+    /// What the value of a claim is called: it tells equal ones, and nothing else of them.
+    pub(super) fn claim_digest(&self, name: &str, value: &[u8]) -> [u8; 16] {
+        let mut hash = self.claim_hash.clone();
+        hash.update(name.as_bytes());
+        hash.update(&[0]);
+        hash.update(value);
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize().into_bytes()[..16]);
+        digest
     }
 }
 

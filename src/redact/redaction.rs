@@ -1,7 +1,7 @@
 //! What all redactors of a process share: keys, options and the automaton.
 
 use super::anchors::Anchors;
-use super::claims::Claims;
+use super::claims::{Book, Claims};
 use super::finding::{Finding, Kind, RuleKind};
 use super::fingerprint::{Digester, Fingerprint};
 use super::grammar::Grammar;
@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub rules: Rules,
     pub template: Template,
     pub extra_names: Vec<Vec<u8>>,
+    /// What tokens say of themselves, if somebody wants to know.
+    pub claims: Option<Arc<Book>>,
     /// Whether any credential is allowed, so that its bytes must be kept until its digest is known.
     pub allow: bool,
     allowed: Vec<[u8; 16]>,
@@ -92,6 +94,7 @@ impl Redaction {
             template,
             rules: options.rules,
             extra_names: options.extra_fields.iter().map(|name| names::normalize(name.as_bytes())).collect(),
+            claims: options.claims.then(Arc::default),
             allow: !allowed.is_empty(),
             allowed,
             weak_fingerprints: options.weak_fingerprints,
@@ -131,8 +134,14 @@ impl Redaction {
 
     /// What the token with this fingerprint says of itself, if it was found and nobody has asked since. Without
     /// [`Options::claims`] there is never any.
-    pub fn take_claims(&self, _fingerprint: &Fingerprint) -> Option<Box<Claims>> {
-        None
+    pub fn take_claims(&self, fingerprint: &Fingerprint) -> Option<Box<Claims>> {
+        self.shared().claims.as_ref()?.take(fingerprint.digest)
+    }
+
+    /// What the value of the claim `name` is called in [`Claims`] under each key: key ids and digests, the active key first.
+    pub fn claim_digests(&self, name: &str, value: &[u8]) -> Vec<([u8; 4], [u8; 16])> {
+        let shared = self.shared();
+        shared.keys.keys().iter().map(|key| (key.id(), key.claim_digest(name, value))).collect()
     }
 
     /// What one credential is called under each key, the active key first. The credential may stand behind its scheme
@@ -150,7 +159,7 @@ impl Redaction {
         let shared = self.shared();
         let rule = shared.rule_of(credential);
         let with_key = |key: &Key| {
-            let shared = Shared { key: key.clone(), allow: false, ..Shared::clone(&shared) };
+            let shared = Shared { key: key.clone(), allow: false, claims: None, ..Shared::clone(&shared) };
             let mut fingerprint = shared.value(credential, kind)?.fingerprint;
             if let (Kind::Token, Some(rule)) = (fingerprint.kind, rule) {
                 fingerprint.kind = Kind::Rule(rule);
@@ -174,7 +183,7 @@ impl Shared {
     pub fn fingerprint(&self, credential: &[u8], kind: Kind) -> Fingerprint {
         let value = match self.allow {
             false => self.value(credential, Kind::Token),
-            true => Shared { allow: false, ..self.clone() }.value(credential, Kind::Token),
+            true => Shared { allow: false, claims: None, ..self.clone() }.value(credential, Kind::Token),
         };
         match value {
             Some(finding) if finding.len == credential.len() as u64 => Fingerprint { kind, ..finding.fingerprint },
@@ -203,6 +212,16 @@ impl Shared {
 
     pub fn digester(&self) -> Digester {
         Digester::new(&self.key, self.weak_fingerprints)
+    }
+
+    /// The same where nobody wants to know what tokens say of themselves.
+    pub fn without_claims(&self) -> Shared {
+        Shared { claims: None, ..self.clone() }
+    }
+
+    /// The key with this id, if it is still one of ours.
+    pub fn key_of(&self, id: [u8; 4]) -> Option<&Key> {
+        self.keys.keys().iter().find(|key| key.id() == id)
     }
 
     pub fn is_allowed(&self, fingerprint: &Fingerprint) -> bool {

@@ -2,17 +2,19 @@
 
 use super::{Memo, head, head_in_line};
 use crate::redact::characters::{Characters, GoesOn, base64url_len, is_base64, is_base64url, is_full_line};
+use crate::redact::claims::Parts;
 use crate::redact::cursor::{Cursor, More};
 use crate::redact::finding::Kind;
 use crate::redact::fingerprint::Digester;
 use crate::redact::header::Header;
 use crate::redact::ranges;
 
-/// A token on its way through: its characters go into the digest and are kept nowhere.
-#[derive(Clone)]
+/// A token on its way through: its characters go into the digest and are kept nowhere, but for those of its header and payload
+/// where somebody wants to know what it says of itself.
 pub(in crate::redact) struct Body {
     header: Header,
     digester: Digester,
+    said: Option<Parts>,
     /// The part in progress: 0 is the header.
     part: usize,
     /// Characters of the part so far.
@@ -54,10 +56,11 @@ pub(in crate::redact) struct Ending {
 
 impl Body {
     /// A token whose header begins where the body is first asked to advance.
-    pub fn new(header: Header, digester: Digester) -> Self {
+    pub fn new(header: Header, digester: Digester, said: Option<Parts>) -> Self {
         Self {
             header,
             digester,
+            said,
             part: 0,
             part_len: 0,
             column: 0,
@@ -72,8 +75,9 @@ impl Body {
         }
     }
 
-    pub fn into_digester(self) -> Digester {
-        self.digester
+    /// The digest, and what the token says of itself.
+    pub fn into_parts(self) -> (Digester, Option<Parts>) {
+        (self.digester, self.said)
     }
 
     /// Whether an encoder would break its line behind what was taken so far.
@@ -176,6 +180,13 @@ impl Body {
         }
         self.digester.update(before);
         self.part_len += characters.len() as u64;
+        if let Some(said) = &mut self.said
+            && self.disclosed == Disclosed::No
+            // What is behind the header of a JWE is none of ours, and no payload.
+            && !(self.header.encrypted && self.part > 0)
+        {
+            said.push(self.part, characters);
+        }
     }
 
     /// A dot: between parts, or behind the token.

@@ -180,9 +180,9 @@ impl Active {
 
     /// The credential ended before `end`: its marker goes out.
     fn finish(self, shared: &Shared, end: u64, complete: bool, carrier: Carrier, out: &mut Output) {
-        let digester = match self.body {
-            Body::Jose(body) => body.into_digester(),
-            Body::Value(body) => body.into_digester(),
+        let (digester, parts) = match self.body {
+            Body::Jose(body) => body.into_parts(),
+            Body::Value(body) => (body.into_digester(), None),
         };
         let fingerprint = digester.finish(self.kind);
         if let Some(kept) = self.kept
@@ -191,6 +191,7 @@ impl Active {
             out.bytes.extend_from_slice(&kept);
             return;
         }
+        shared.note_claims(&fingerprint, parts);
         write_quote(self.requote, &mut out.bytes);
         shared.template.write(&fingerprint, &mut out.bytes);
         write_quote(self.requote, &mut out.bytes);
@@ -201,7 +202,7 @@ impl Active {
 }
 
 pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Grammar>) -> Box<Active> {
-    let body = Body::Jose(jose::Body::new(header, shared.digester()));
+    let body = Body::Jose(jose::Body::new(header, shared.digester(), shared.parts()));
     Box::new(Active {
         start: 0,
         body,

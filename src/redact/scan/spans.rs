@@ -78,13 +78,17 @@ impl Scan {
             return Ok(None);
         }
         let Some(header) = jose::head(&cursor, &mut self.memo)? else { return Ok(None) };
-        let mut body = jose::Body::new(header, shared.digester());
+        let mut body = jose::Body::new(header, shared.digester(), shared.parts());
         let (len, ending) = body.advance(&cursor, &mut self.memo);
         let Some(ending) = ending else { return Err(More) };
         if len != range.len() {
             return Ok(None);
         }
-        let fingerprint = body.into_digester().finish(ending.kind);
+        let (digester, parts) = body.into_parts();
+        let fingerprint = digester.finish(ending.kind);
+        if !shared.is_allowed(&fingerprint) {
+            shared.note_claims(&fingerprint, parts);
+        }
         Ok(Some(Replaced { range, fingerprint, complete: ending.complete, carrier: self.carrier, wide: false }))
     }
 
