@@ -151,6 +151,42 @@ pub struct Claims {
     pub has_payload: bool,
 }
 
+impl From<crate::redact::Claims> for Claims {
+    fn from(claims: crate::redact::Claims) -> Self {
+        let time = |seconds: Option<i64>| {
+            let clamped = |seconds| if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+            seconds.map(|seconds| Timestamp::from_second(seconds).unwrap_or_else(|_| clamped(seconds)))
+        };
+        let hex = |digest: [u8; 16]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            verified: false,
+            alg: claims.alg,
+            kid: claims.kid,
+            typ: claims.typ,
+            key_in_header: claims.key_in_header.map(str::to_owned),
+            iss: claims.iss,
+            aud: claims.aud,
+            azp: claims.azp,
+            client_id: claims.client_id,
+            scope: claims.scope,
+            iat: time(claims.iat),
+            nbf: time(claims.nbf),
+            exp: time(claims.exp),
+            exp_unreadable: false,
+            cnf: claims.cnf,
+            sub_fingerprint: claims.sub.map(hex),
+            jti_fingerprint: claims.jti.map(hex),
+            principal: match claims.principal {
+                crate::redact::Principal::Unknown => "unknown",
+                crate::redact::Principal::Workload => "workload",
+                crate::redact::Principal::Person => "person",
+            }
+            .to_owned(),
+            has_payload: claims.has_payload,
+        }
+    }
+}
+
 /// What is wrong with a credential, or with where it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyFinding {

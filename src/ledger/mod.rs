@@ -7,12 +7,22 @@ mod error;
 mod exposure;
 mod filter;
 mod policy;
+mod record_time;
+mod recorder;
 mod store;
+mod tally;
+mod writer;
 
 pub use error::LedgerError;
 pub use exposure::{Claims, Exposure, Location, PolicyFinding, Severity, Status, TimeOf};
 pub use filter::{Filter, Sort};
 pub use policy::{Context, POLICIES, Policy, PolicyLimits};
+pub use recorder::{Flusher, LEDGER_BYTES_MAX, Ledger, Recorder, Settings};
 pub use store::{
     Batch, BatchEntry, Changed, Identity, Limits, Merged, Page, Portable, PortableCount, Pruned, Seen, Store, Summary,
 };
+pub use tally::{Place, Text};
+pub use writer::{LedgerCounters, OnNew};
+
+#[cfg(test)]
+mod tests;

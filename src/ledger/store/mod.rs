@@ -298,7 +298,7 @@ fn check_file(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn random_id() -> String {
+pub(super) fn random_id() -> String {
     let mut bytes = [0; 16];
     // Without randomness of the system's nothing here works; the key could not be made either.
     getrandom::fill(&mut bytes).expect("the system has random bytes");

@@ -1,0 +1,247 @@
+//! What was seen since the writer came by: bounded, and as cheap as a table can be.
+
+use super::exposure::{Location, TimeOf};
+use super::store::{BatchEntry, Seen};
+use crate::redact::{Carrier, Claims, Finding, Kind, Redaction};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How much all tallies of a ledger hold at most.
+pub(super) const WAITING_BYTES_MAX: usize = 32 << 20;
+/// Of a line so much is looked at for its time, and so far back for its start.
+const LINE_BYTES_MAX: usize = 4 << 10;
+/// A record's time that lies further ahead is made up.
+const CLOCK_SKEW_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Where a stream is from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Its source says all.
+    #[default]
+    Source,
+    /// A file.
+    File(Arc<str>),
+    /// A sender.
+    Peer(Arc<str>),
+}
+
+/// The bytes that findings are in, where they are at hand: the record's own time is looked for in them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Text<'a> {
+    /// As they were read.
+    pub bytes: &'a [u8],
+    /// The offset of the first of them, as findings count.
+    pub start: u64,
+}
+
+/// What all tallies of a ledger share.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub redaction: Redaction,
+    pub waiting_bytes: AtomicUsize,
+    pub skipped: AtomicU64,
+}
+
+/// The sights of one source.
+#[derive(Debug)]
+pub(super) struct Tally {
+    source: Arc<str>,
+    entries: Mutex<HashMap<Key, Entry>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    digest: [u8; 16],
+    key_id: [u8; 4],
+    kind: Kind,
+}
+
+#[derive(Debug)]
+struct Entry {
+    complete: bool,
+    claims: Option<Box<Claims>>,
+    first: Sight,
+    last: Sight,
+    carrier: Carrier,
+    count: u64,
+    /// Other carriers; most have none.
+    others: Vec<(Carrier, u64)>,
+}
+
+#[derive(Clone, Debug)]
+struct Sight {
+    at: i64,
+    time: TimeOf,
+    place: Place,
+    offset: u64,
+}
+
+impl Tally {
+    pub fn new(source: &str) -> Self {
+        Self { source: source.into(), entries: Mutex::default() }
+    }
+
+    /// Counts findings; gives how many were left out.
+    pub fn record(&self, room: &Room, findings: &[Finding], text: Text<'_>, place: &Place) -> u64 {
+        let now = Timestamp::now().as_millisecond();
+        let mut clock = Clock { text, now, line: None };
+        let mut skipped = 0;
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for finding in findings {
+            let fingerprint = &finding.fingerprint;
+            let key = Key { digest: fingerprint.digest, key_id: fingerprint.key_id, kind: fingerprint.kind };
+            let (at, time) = clock.time(finding.offset);
+            let sight = Sight { at, time, place: place.clone(), offset: finding.offset };
+            match entries.entry(key) {
+                Slot::Occupied(mut known) => known.get_mut().add(finding, sight),
+                Slot::Vacant(_) if room.waiting_bytes.load(Relaxed) >= WAITING_BYTES_MAX => skipped += 1,
+                Slot::Vacant(vacant) => {
+                    let entry = vacant.insert(Entry::new(finding, sight, room.redaction.take_claims(fingerprint)));
+                    room.waiting_bytes.fetch_add(entry.bytes(), Relaxed);
+                }
+            }
+        }
+        skipped
+    }
+
+    /// Moves all entries out.
+    pub fn take(&self, room: &Room, out: &mut Vec<BatchEntry>) {
+        let entries = std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner));
+        for (key, entry) in entries {
+            room.waiting_bytes.fetch_sub(entry.bytes(), Relaxed);
+            out.push(entry.into_batch(key, &self.source));
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+impl Entry {
+    fn new(finding: &Finding, sight: Sight, claims: Option<Box<Claims>>) -> Self {
+        Self {
+            complete: finding.complete,
+            claims,
+            first: sight.clone(),
+            last: sight,
+            carrier: finding.carrier,
+            count: 1,
+            others: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, finding: &Finding, sight: Sight) {
+        self.complete |= finding.complete;
+        if finding.carrier == self.carrier {
+            self.count += 1;
+        } else {
+            match self.others.iter_mut().find(|(carrier, _)| *carrier == finding.carrier) {
+                Some((_, count)) => *count += 1,
+                None => self.others.push((finding.carrier, 1)),
+            }
+        }
+        if sight.at < self.first.at {
+            self.first = sight;
+        } else if sight.at >= self.last.at {
+            self.last = sight;
+        }
+    }
+
+    /// What it takes while it waits, the table's spare room and later forms of it included.
+    fn bytes(&self) -> usize {
+        let claims = self.claims.as_ref().map_or(0, |claims| size_of::<Claims>() + text_len(claims));
+        2 * (size_of::<Key>() + size_of::<Self>()) + claims
+    }
+
+    fn into_batch(self, key: Key, source: &str) -> BatchEntry {
+        let mut counts = vec![(self.carrier.name(), self.count)];
+        counts.extend(self.others.iter().map(|(carrier, count)| (carrier.name(), *count)));
+        BatchEntry {
+            digest: key.digest,
+            key_id: key.key_id,
+            kind: key.kind.name(),
+            complete: self.complete,
+            claims: self.claims.map(|claims| (*claims).into()),
+            first: self.first.into_seen(source),
+            last: self.last.into_seen(source),
+            counts,
+        }
+    }
+}
+
+/// The length of all its texts together, in bytes.
+fn text_len(claims: &Claims) -> usize {
+    let Claims { alg, kid, typ, iss, azp, client_id, scope, .. } = claims;
+    [alg, kid, typ, iss, azp, client_id, scope].into_iter().flatten().chain(&claims.aud).map(String::len).sum()
+}
+
+impl Sight {
+    fn into_seen(self, source: &str) -> Seen {
+        let (file, peer) = match &self.place {
+            Place::Source => (None, None),
+            Place::File(path) => (Some(path.to_string()), None),
+            Place::Peer(address) => (None, Some(address.to_string())),
+        };
+        let location = Location { source: source.to_owned(), file, peer, offset: Some(self.offset), time: self.time };
+        Seen { at: Timestamp::from_millisecond(self.at).unwrap_or_default(), location }
+    }
+}
+
+/// Tells when a finding was, and asks each line only once.
+struct Clock<'a> {
+    text: Text<'a>,
+    now: i64,
+    /// Where the last line that was asked begins and ends in the text, and what it said.
+    line: Option<(usize, usize, Option<i64>)>,
+}
+
+impl Clock<'_> {
+    fn time(&mut self, offset: u64) -> (i64, TimeOf) {
+        let at = offset.checked_sub(self.text.start).and_then(|at| usize::try_from(at).ok());
+        let Some(at) = at.filter(|at| *at < self.text.bytes.len()) else { return (self.now, TimeOf::Observed) };
+        let told = match self.line {
+            Some((start, end, told)) if (start..end).contains(&at) => told,
+            _ => self.ask(at),
+        };
+        told.map_or((self.now, TimeOf::Observed), |told| (told, TimeOf::Record))
+    }
+
+    fn ask(&mut self, at: usize) -> Option<i64> {
+        let bytes = self.text.bytes;
+        let from = at.saturating_sub(LINE_BYTES_MAX);
+        let start = match memchr::memrchr(b'\n', &bytes[from..at]) {
+            Some(newline) => from + newline + 1,
+            // It has begun before what is at hand, or too far away.
+            None if from > 0 || self.text.start > 0 => return None,
+            None => 0,
+        };
+        let until = bytes.len().min(at + LINE_BYTES_MAX);
+        let end = memchr::memchr(b'\n', &bytes[at..until]).map_or(until, |len| at + len);
+        let told = super::record_time::record_time(&bytes[start..end]).map(|time| time.as_millisecond());
+        let told = told.filter(|told| *told <= self.now + CLOCK_SKEW_MS);
+        self.line = Some((start, end, told));
+        told
+    }
+}
+
+/// A path or an address as the ledger may hold it: whoever names a file may put a token into the name.
+pub(super) fn clean_name(redaction: &Redaction, name: &str) -> Arc<str> {
+    let redacted = crate::redact::Redactor::new(redaction).redact(name.as_bytes());
+    let clean = String::from_utf8(redacted.clean).unwrap_or_else(|_| "?".to_owned());
+    let mut end = clean.len().min(NAME_BYTES_MAX);
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    clean[..end].into()
+}
+
+const NAME_BYTES_MAX: usize = 4096;
+
+pub(super) fn file(redaction: &Redaction, path: &Path) -> Place {
+    Place::File(clean_name(redaction, &path.display().to_string()))
+}

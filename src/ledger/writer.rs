@@ -1,0 +1,246 @@
+//! The thread that brings what was seen into the database.
+
+use super::exposure::Exposure;
+use super::store::{Batch, BatchEntry, Store};
+use super::tally::{Room, Tally, WAITING_BYTES_MAX};
+use super::{LedgerError, Status};
+use jiff::Timestamp;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often the writer comes by.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// After an error the pause grows to this.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// Credentials in one transaction: another process may wait for it.
+const BATCH_ENTRIES_MAX: usize = 10_000;
+/// New credentials that are handed out of one batch.
+const NEW_MAX: usize = 1000;
+
+/// Is handed the credentials that are new, may alert, and can be replayed.
+pub type OnNew = Box<dyn FnMut(Vec<Exposure>) + Send>;
+
+/// What a ledger counts while it is open.
+#[derive(Debug, Default)]
+pub struct LedgerCounters {
+    /// Batches that are in the database.
+    pub batches: AtomicU64,
+    /// Attempts to write that failed.
+    pub errors: AtomicU64,
+    /// Rows that the limits made go.
+    pub pruned: AtomicU64,
+    /// New credentials that nobody was told of, since too many came at once.
+    pub untold: AtomicU64,
+}
+
+/// What the writer and those who wait for it share.
+pub(super) struct Desk {
+    pub room: Room,
+    pub tallies: Mutex<Vec<Arc<Tally>>>,
+    pub counters: LedgerCounters,
+    state: Mutex<State>,
+    /// For the writer: there is something to do.
+    called: Condvar,
+    /// For those who wait: something was done.
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Flushes that were asked for, and those that are done.
+    asked: u64,
+    answered: u64,
+    /// The tallies are half full.
+    is_full: bool,
+    stop: bool,
+    ended: bool,
+    error: Option<String>,
+}
+
+impl Desk {
+    pub fn new(room: Room) -> Self {
+        Self {
+            room,
+            tallies: Mutex::default(),
+            counters: LedgerCounters::default(),
+            state: Mutex::default(),
+            called: Condvar::new(),
+            done: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn error(&self) -> Option<String> {
+        self.state().error.clone()
+    }
+
+    /// Wakes the writer early if a lot waits.
+    pub fn call_if_full(&self) {
+        if self.room.waiting_bytes.load(Relaxed) > WAITING_BYTES_MAX / 2 {
+            let mut state = self.state();
+            if !state.is_full {
+                state.is_full = true;
+                self.called.notify_one();
+            }
+        }
+    }
+
+    /// Waits until less waits; not longer than the writer lives.
+    pub fn wait_for_room(&self) {
+        let mut state = self.state();
+        while self.room.waiting_bytes.load(Relaxed) > WAITING_BYTES_MAX / 2 && !state.ended && state.error.is_none() {
+            state.is_full = true;
+            self.called.notify_one();
+            state = self.done.wait_timeout(state, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until all that was recorded before is in the database.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let start = Instant::now();
+        let mut state = self.state();
+        state.asked += 1;
+        let mine = state.asked;
+        self.called.notify_one();
+        while state.answered < mine && !state.ended {
+            let Some(left) = timeout.checked_sub(start.elapsed()) else { return false };
+            state = self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.answered >= mine
+    }
+
+    pub fn stop(&self) {
+        self.state().stop = true;
+        self.called.notify_one();
+    }
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+/// What the thread works with.
+pub(super) struct Writer {
+    store: Store,
+    desk: Arc<Desk>,
+    on_new: Option<OnNew>,
+    issuers: Vec<String>,
+    run: String,
+    batches: u64,
+    /// What could not be written yet.
+    batch: Option<Batch>,
+    rest: Vec<BatchEntry>,
+}
+
+impl Writer {
+    pub fn new(store: Store, desk: Arc<Desk>, run: String, issuers: Vec<String>, on_new: Option<OnNew>) -> Self {
+        Self { store, desk, on_new, issuers, run, batches: 0, batch: None, rest: Vec::new() }
+    }
+
+    /// Runs until it is stopped; then tries once more to write what is left.
+    pub fn run(mut self) -> Result<(), LedgerError> {
+        let mut pause = INTERVAL;
+        loop {
+            let (asked, stop) = self.wait(pause);
+            let written = self.write();
+            let mut state = self.desk.state();
+            match &written {
+                Ok(()) => {
+                    (state.answered, state.error) = (asked, None);
+                    pause = INTERVAL;
+                }
+                Err(error) => {
+                    self.desk.counters.errors.fetch_add(1, Relaxed);
+                    state.error = Some(error.to_string());
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+            }
+            state.ended = stop;
+            self.desk.done.notify_all();
+            if stop {
+                return written;
+            }
+        }
+    }
+
+    /// Waits until there is something to do; gives the number of flushes that were asked for, and whether to stop.
+    fn wait(&self, pause: Duration) -> (u64, bool) {
+        let start = Instant::now();
+        let mut state = self.desk.state();
+        loop {
+            let failed = state.error.is_some();
+            let left = pause.saturating_sub(start.elapsed());
+            // After an error only the end brings the next try forward.
+            if state.stop || left.is_zero() || (!failed && (state.is_full || state.asked > state.answered)) {
+                state.is_full = false;
+                return (state.asked, state.stop);
+            }
+            state = self.desk.called.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn write(&mut self) -> Result<(), LedgerError> {
+        // What was left over from an error goes first, under its old id.
+        self.write_rest()?;
+        let tallies = self.desk.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for tally in tallies {
+            tally.take(&self.desk.room, &mut self.rest);
+        }
+        // A tally whose recorders are gone and whose last entries were taken is of no more use.
+        let mut tallies = self.desk.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.retain(|tally| Arc::strong_count(tally) > 1 || !tally.is_empty());
+        drop(tallies);
+        self.write_rest()
+    }
+
+    fn write_rest(&mut self) -> Result<(), LedgerError> {
+        loop {
+            if self.batch.is_none() {
+                let skipped = self.desk.room.skipped.swap(0, Relaxed);
+                if self.rest.is_empty() && skipped == 0 {
+                    return Ok(());
+                }
+                let entries = self.rest.split_off(self.rest.len().saturating_sub(BATCH_ENTRIES_MAX));
+                self.batches += 1;
+                let id = format!("{}.{}", self.run, self.batches);
+                self.batch = Some(Batch { id, observed_at: Timestamp::now(), entries, skipped });
+            }
+            if let Some(batch) = &self.batch {
+                let merged = self.store.add(batch)?;
+                self.batch = None;
+                self.desk.counters.batches.fetch_add(1, Relaxed);
+                self.desk.counters.pruned.fetch_add(merged.pruned.old + merged.pruned.surplus, Relaxed);
+                self.tell(&merged.new);
+            }
+        }
+    }
+
+    /// Hands the new credentials to whoever wants to know. What can't be read now is not told.
+    fn tell(&mut self, new: &[[u8; 16]]) {
+        let Some(on_new) = &mut self.on_new else { return };
+        let now = Timestamp::now();
+        let mut told = Vec::new();
+        for digest in new {
+            let rows = self.store.show(digest, now).unwrap_or_default();
+            told.extend(rows.into_iter().filter(|row| {
+                let issuer = row.claims.as_ref().and_then(|claims| claims.iss.as_ref());
+                row.status == Status::Unexpired && issuer.is_some_and(|issuer| self.issuers.contains(issuer))
+            }));
+            if told.len() >= NEW_MAX {
+                break;
+            }
+        }
+        if told.len() >= NEW_MAX {
+            self.desk.counters.untold.fetch_add((told.len() - NEW_MAX) as u64, Relaxed);
+        }
+        if !told.is_empty() {
+            on_new(told);
+        }
+    }
+}
