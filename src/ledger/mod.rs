@@ -6,6 +6,7 @@
 mod error;
 mod exposure;
 mod filter;
+pub mod page;
 mod policy;
 mod record_time;
 mod recorder;
