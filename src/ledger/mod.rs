@@ -6,6 +6,7 @@
 mod error;
 mod exposure;
 mod filter;
+mod json_time;
 pub mod page;
 mod policy;
 mod record_time;
