@@ -135,7 +135,8 @@ fn pipe_goes_from_stdin_to_stdout() {
 /// What a configuration says beyond names, so that defaults and written defaults can be compared.
 fn settings(config: &Config) -> Vec<String> {
     let sources = config.sources.iter().map(|source| format!("{source:?}"));
-    sources.chain(config.sinks.iter().map(|sink| format!("{sink:?}"))).collect()
+    let sinks = config.sinks.iter().map(|sink| format!("{sink:?}"));
+    sources.chain(sinks).chain([format!("{:?}", config.ledger)]).collect()
 }
 
 #[test]
@@ -164,6 +165,8 @@ fn the_reference_shows_the_defaults() {
         [sources.local]
         type = "unix"
         path = "/run/beartrap/log.sock"
+        expected_issuers = ["https://login.example/"]
+        expected_audiences = ["https://api.example/"]
         [sinks.stdout]
         type = "stdout"
         inputs = ["stdin"]
@@ -178,6 +181,9 @@ fn the_reference_shows_the_defaults() {
         framing.method = "character_delimited"
         framing.character_delimited.delimiter = "\u0000"
         tls = { enabled = true, crt_file = "/etc/beartrap/tls/tls.crt", key_file = "/etc/beartrap/tls/tls.key", ca_file = "/etc/beartrap/tls/ca.crt" }
+        [ledger]
+        instance = "web-1"
+        issuers = ["https://login.example/"]
         "#,
     );
     assert_eq!(settings(&reference), settings(&bare));
@@ -211,6 +217,8 @@ fn every_setting_arrives() {
         checkpoint_interval_secs = 3
         max_open_files = 7
         ignore_older_secs = 86_400
+        expected_issuers = ["i"]
+        expected_audiences = ["a", "b"]
         follow_symlinks = true
         [sources.b]
         type = "tcp"
@@ -257,6 +265,14 @@ fn every_setting_arrives() {
         encoding.codec = "json"
         path = "out.log"
         sync_interval_secs = 0
+        [ledger]
+        path = "l.db"
+        instance = "pod-7"
+        retention_secs = 0
+        max_entries = 1000
+        issuers = ["i"]
+        max_lifetime_secs = 60
+        max_sources = 1
         "#,
     );
     assert_eq!(config.data_dir, Some(PathBuf::from("/srv/app/data")));
@@ -316,6 +332,14 @@ fn every_setting_arrives() {
     assert_eq!((d.framing, d.when_full, d.buffer_bytes), (Framing::NewlineDelimited, WhenFull::Block, 4 << 20));
     let SinkKind::File(file) = &d.kind else { panic!("a file sink") };
     assert_eq!((file.path.as_path(), file.sync_interval), (Path::new("/srv/app/out.log"), Duration::ZERO));
+
+    let ledger = config.ledger.expect("a ledger");
+    assert_eq!((ledger.path.as_path(), ledger.instance.as_deref()), (Path::new("/srv/app/l.db"), Some("pod-7")));
+    assert_eq!((ledger.limits.retention, ledger.limits.max_entries), (None, 1000));
+    assert_eq!((ledger.policy.max_lifetime_secs, ledger.policy.max_sources), (60, 1));
+    assert_eq!(ledger.limits.issuers, ["i"]);
+    assert_eq!(ledger.policy.contexts["a"].expected_audiences, ["a", "b"]);
+    assert!(config.redact.options.claims);
 }
 
 #[test]
@@ -389,10 +413,8 @@ fn the_reference_holds_every_key() {
     let reference: toml::Table = REFERENCE.parse().expect("TOML");
     for key in keys() {
         let value = match key.section {
-            "" | "redact" => {
-                let table = if key.section.is_empty() { &reference } else { reference["redact"].as_table().unwrap() };
-                lookup(table, &key.name)
-            }
+            "" => lookup(&reference, &key.name),
+            section @ ("redact" | "ledger") => lookup(reference[section].as_table().unwrap(), &key.name),
             section => reference[section].as_table().unwrap().values().find_map(|named| {
                 let table = named.as_table()?;
                 let fits = key.kind.is_empty() || table["type"].as_str() == Some(key.kind);
@@ -412,7 +434,7 @@ fn the_documentation_holds_every_key() {
     for key in keys() {
         let heading = match (key.section, key.kind) {
             ("", _) => "## Top level".to_owned(),
-            ("redact", _) => "## `[redact]`".to_owned(),
+            (section @ ("redact" | "ledger"), _) => format!("## `[{section}]`"),
             (section, "") => format!("## `[{section}.NAME]`"),
             (section, kind) => format!("### `type = \"{kind}\"` of a {}", section.trim_end_matches('s')),
         };

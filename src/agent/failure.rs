@@ -15,6 +15,11 @@ impl Failure {
         Self { place: format!("source {name} ({place})"), error }
     }
 
+    /// Its message says which it is.
+    pub(super) fn ledger(error: io::Error) -> Self {
+        Self { place: "can't record exposures".to_owned(), error }
+    }
+
     pub(super) fn sink(name: &str, place: impl fmt::Display, error: io::Error) -> Self {
         Self { place: format!("sink {name} ({place})"), error }
     }

@@ -8,7 +8,8 @@ use super::queue::BLOCK_OVERHEAD_BYTES;
 use super::source::READ_BYTES;
 use super::tls::CONNECTION_BYTES as TLS_BYTES;
 use crate::codec::Codec;
-use crate::redact::RULE_BYTES_MAX;
+use crate::ledger::LEDGER_BYTES_MAX;
+use crate::redact::{CLAIMS_BYTES_MAX, RULE_BYTES_MAX};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -36,7 +37,7 @@ const NAMED_MAX: usize = 3;
 /// The memory that a source or sink may take, all rules, or the program itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// `source NAME`, `sink NAME`, `redaction` (the work of one thread), `rules` or `program`.
+    /// `source NAME`, `sink NAME`, `redaction` (the work of one thread), `rules`, `ledger` or `program`.
     pub part: String,
     /// How many streams it has at a time.
     pub streams: usize,
@@ -89,8 +90,14 @@ impl Limits {
             };
             Limit { part: format!("sink {}", sink.name), streams: 1, stream_bytes: sink_bytes(sink, block), keys }
         });
+        let ledger = config.ledger.iter().map(|_| Limit {
+            part: "ledger".to_owned(),
+            streams: 1,
+            stream_bytes: LEDGER_BYTES_MAX + CLAIMS_BYTES_MAX,
+            keys: &[],
+        });
         let program = Limit { part: "program".to_owned(), streams: 1, stream_bytes: PROGRAM_BYTES, keys: &[] };
-        Limits(sources.chain(sinks).chain(work(config)).chain(rules(config)).chain([program]).collect())
+        Limits(sources.chain(sinks).chain(work(config)).chain(rules(config)).chain(ledger).chain([program]).collect())
     }
 
     /// One limit for each source and sink, in the order of the configuration, those of the threads that redact, one for all

@@ -4,6 +4,7 @@ use super::counters::SinkCounters;
 use super::queue::Feed;
 use super::sampled::Sampler;
 use super::status::SourceHealth;
+use crate::ledger::Recorder;
 use crate::redact::CleanBlock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,6 +55,7 @@ impl Open {
 pub(super) struct Outlet {
     feeds: Arc<[Feed]>,
     sampler: Sampler,
+    recorder: Option<Recorder>,
     health: Arc<SourceHealth>,
 }
 
@@ -64,7 +66,7 @@ pub(super) struct Closed;
 impl Outlet {
     pub fn new(feeds: Vec<impl Into<Feed>>) -> Self {
         let health = Arc::new(SourceHealth::new(""));
-        Self { feeds: feeds.into_iter().map(Into::into).collect(), sampler: Sampler::default(), health }
+        Self { feeds: feeds.into_iter().map(Into::into).collect(), sampler: Sampler::default(), recorder: None, health }
     }
 
     /// Notes there how its source is.
@@ -80,6 +82,16 @@ impl Outlet {
     /// Has blocks of its streams looked at a second time before they come here.
     pub fn sampled(self, sampler: Sampler) -> Self {
         Self { sampler, ..self }
+    }
+
+    /// Has what is found in its streams go into the ledger.
+    pub fn recorded(self, recorder: Option<Recorder>) -> Self {
+        Self { recorder, ..self }
+    }
+
+    /// Takes what is found, where there is a ledger.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// Chooses which.

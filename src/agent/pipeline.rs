@@ -6,6 +6,7 @@ use super::connections;
 use super::control::Control;
 use super::counters::SinkCounters;
 use super::data_dir::DataDir;
+use super::exposures::Exposures;
 use super::failure::Failure;
 use super::file_source::{self, SourceError};
 use super::inlet::Inlet;
@@ -63,8 +64,9 @@ pub struct Agent {
     queues: Vec<(Feed, Intake)>,
     source_health: Vec<Arc<SourceHealth>>,
     health: Health,
-    /// Locked for as long as the agent lives; only file sources need it.
+    /// Locked for as long as the agent lives; only file sources and a ledger need it.
     data_dir: Option<Arc<DataDir>>,
+    exposures: Option<Exposures>,
 }
 
 impl std::fmt::Debug for Agent {
@@ -103,8 +105,10 @@ impl Agent {
         let source_health: Vec<_> =
             config.sources.iter().map(|source| Arc::new(SourceHealth::new(&source.name))).collect();
         let sink_health = queues.iter().map(|(_, intake)| intake.counters.clone()).collect();
-        let health = Health::new(source_health.clone(), sink_health);
-        Ok(Self { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir })
+        let exposures = Exposures::open(&config, &redaction)?;
+        let ledger = exposures.as_ref().map(|exposures| exposures.ledger().flusher());
+        let health = Health::new(source_health.clone(), sink_health, ledger);
+        Ok(Self { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir, exposures })
     }
 
     /// How it is, to be asked while it runs.
@@ -148,11 +152,13 @@ struct Running {
     total: SourceReport,
     watcher: Watcher,
     source_health: Vec<Arc<SourceHealth>>,
+    exposures: Option<Exposures>,
 }
 
 impl Running {
     fn start(agent: Agent, control: &Control) -> Self {
-        let Agent { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir } = agent;
+        let Agent { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir, exposures } =
+            agent;
         health.with_keys(control.keys.clone());
         let mut running = Self {
             grace: config.shutdown_grace,
@@ -167,6 +173,7 @@ impl Running {
             total: SourceReport::default(),
             watcher: Watcher::new(health),
             source_health: source_health.clone(),
+            exposures,
         };
         let mut feeds = Vec::new();
         for (((sink, file), tls), (feed, intake)) in config.sinks.iter().zip(files).zip(sink_tls).zip(queues) {
@@ -177,8 +184,9 @@ impl Running {
         for ((source, inlet), health) in config.sources.iter().zip(inlets).zip(source_health) {
             let inputs = feeds.iter().filter(|(sink, _)| sink.inputs.contains(&source.name));
             let sampler = Sampler::new(&source.name, config.redact.verify_sample, &redaction);
-            let outlet =
-                Outlet::new(inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>()).sampled(sampler).of(health);
+            let feeds = inputs.map(|(_, feed)| Feed::clone(feed)).collect::<Vec<_>>();
+            let recorder = running.exposures.as_ref().map(|exposures| exposures.ledger().recorder(&source.name));
+            let outlet = Outlet::new(feeds).sampled(sampler).recorded(recorder).of(health);
             running.start_source(source.clone(), &config, inlet, data_dir.clone(), &redaction, outlet);
         }
         running
@@ -262,6 +270,7 @@ impl Running {
                 () = tokio::time::sleep_until(over), if deadline.is_some() => Verdict::End,
                 _ = look.tick() => {
                     self.watcher.look();
+                    self.exposures.iter_mut().for_each(Exposures::look);
                     Verdict::GoOn
                 }
             };
@@ -278,6 +287,9 @@ impl Running {
                     break;
                 }
             }
+        }
+        if let Some(exposures) = self.exposures.take() {
+            exposures.close().await;
         }
         self.outcome()
     }
@@ -401,12 +413,16 @@ impl Running {
     }
 }
 
-/// Opens and locks the data directory if a source keeps checkpoints there.
+/// Opens and locks the data directory if a source keeps checkpoints there, or there is a ledger.
 fn open_data_dir(config: &Config) -> Result<Option<Arc<DataDir>>, Failure> {
-    let Some(source) = config.sources.iter().find(|source| matches!(source.kind, SourceKind::File(_))) else {
+    let source = config.sources.iter().find(|source| matches!(source.kind, SourceKind::File(_)));
+    if source.is_none() && (config.ledger.is_none() || config.data_dir.is_none()) {
         return Ok(None);
+    }
+    let failed = |error: io::Error| match source {
+        Some(source) => Failure::source(&source.name, "data_dir", error),
+        None => Failure::ledger(error),
     };
-    let failed = |error: io::Error| Failure::source(&source.name, "data_dir", error);
     let missing = || failed(io::Error::new(io::ErrorKind::InvalidInput, "file sources need a data_dir"));
     let path = config.data_dir.as_ref().ok_or_else(missing)?;
     DataDir::open(path).map(|data_dir| Some(Arc::new(data_dir))).map_err(|error| failed(io::Error::other(error)))

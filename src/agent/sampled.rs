@@ -1,5 +1,6 @@
 //! Streams of records whose output is looked at a second time, now and then, before it can reach a sink.
 
+use super::recording::Recording;
 use crate::codec::{Decoding, FramingError, RecordStream};
 use crate::redact::{Carry, CleanBlock, Redaction};
 use crate::second_look;
@@ -66,31 +67,50 @@ struct Survivor;
 pub(super) struct SampledStream {
     records: RecordStream,
     sampler: Sampler,
+    recording: Recording,
 }
 
 impl SampledStream {
-    pub fn new(redaction: &Redaction, decoding: Decoding, sampler: Sampler) -> Self {
-        Self { records: RecordStream::new(redaction, decoding), sampler }
+    pub fn new(redaction: &Redaction, decoding: Decoding, sampler: Sampler, recording: Recording) -> Self {
+        Self { records: RecordStream::new(redaction, decoding), sampler, recording }
     }
 
     /// As of [`RecordStream`].
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
-        self.look_at(out, |records, out| records.push(input, out))
+        let start = self.records.position();
+        let pushed = self.look_at(out, |records, out| records.push(input, out));
+        self.recording.note(&self.records, input, start);
+        pushed
     }
 
     /// As of [`RecordStream`].
     pub fn finish(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
-        self.look_at(out, RecordStream::finish)
+        let finished = self.look_at(out, RecordStream::finish);
+        self.end_records();
+        finished
     }
 
     /// As of [`RecordStream`].
     pub fn end_input(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
-        self.look_at(out, RecordStream::end_input)
+        let ended = self.look_at(out, RecordStream::end_input);
+        self.end_records();
+        ended
+    }
+
+    fn end_records(&mut self) {
+        self.recording.note(&self.records, &[], self.records.position());
+        self.recording.end();
+    }
+
+    /// As of [`Recording`].
+    pub fn recording(&mut self) -> &mut Recording {
+        &mut self.recording
     }
 
     /// As of [`RecordStream`].
     pub fn cut_record(&mut self, out: &mut CleanBlock) {
         self.look_at(out, RecordStream::cut_record);
+        self.end_records();
     }
 
     fn look_at<T>(&mut self, out: &mut CleanBlock, redact: impl FnOnce(&mut RecordStream, &mut CleanBlock) -> T) -> T {
@@ -141,7 +161,7 @@ mod tests {
     fn stream(redaction: &Redaction, sampler: &Sampler) -> SampledStream {
         let (framing, codec) = (Framing::NewlineDelimited, Codec::Text);
         let decoding = Decoding { framing, codec, max_record_bytes: 1 << 20, whole_records: true };
-        SampledStream::new(redaction, decoding, sampler.clone())
+        SampledStream::new(redaction, decoding, sampler.clone(), Recording::default())
     }
 
     /// Which of 100 blocks end it.

@@ -3,10 +3,13 @@
 use super::config::Source;
 use super::connections::ConnectionCounts;
 use super::outlet::{Closed, Outlet};
+use super::recording::Recording;
 use super::sampled::SampledStream;
 use super::stop::Stop;
 use crate::codec::{Decoding, FramingError, StreamStats};
+use crate::ledger::{Place, Recorder};
 use crate::redact::{CleanBlock, Counts, Redaction};
+use std::fmt::Display;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -80,8 +83,17 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub fn new(redaction: &Redaction, decoding: Decoding, outlet: Outlet, stop: watch::Receiver<Stop>) -> Self {
-        let records = SampledStream::new(redaction, decoding, outlet.sampler().clone());
+    /// `peer` is who sends it, if that is known.
+    pub fn new(
+        redaction: &Redaction,
+        decoding: Decoding,
+        outlet: Outlet,
+        stop: watch::Receiver<Stop>,
+        peer: Option<&dyn Display>,
+    ) -> Self {
+        let place = |recorder: &Recorder| peer.map_or(Place::Source, |peer| recorder.peer(peer));
+        let recording = Recording::new(outlet.recorder(), place);
+        let records = SampledStream::new(redaction, decoding, outlet.sampler().clone(), recording);
         Self { records, outlet, stop, over: false, bytes: 0, broken: false }
     }
 
@@ -115,7 +127,8 @@ impl Stream {
     }
 
     /// Appends what becomes of an input that is complete by itself.
-    pub fn datagram(&mut self, input: &[u8], block: &mut CleanBlock) {
+    pub fn datagram(&mut self, input: &[u8], peer: &dyn Display, block: &mut CleanBlock) {
+        self.records.recording().set_place(|recorder| recorder.peer(peer));
         let pushed = self.records.push(input, block);
         let ended = self.records.end_input(block);
         self.broken |= pushed.or(ended).is_err();

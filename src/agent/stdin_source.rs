@@ -25,7 +25,7 @@ pub(super) async fn run(
     grace: Duration,
 ) -> Result<SourceReport, Failure> {
     let failed = |error: io::Error| Failure::source(&source.name, "stdin", error);
-    let mut stream = Stream::new(redaction, decoding(source, whole_records), outlet, stop.clone());
+    let mut stream = Stream::new(redaction, decoding(source, whole_records), outlet, stop.clone(), None);
     let (mut pieces, reader) = start_reader().map_err(failed)?;
     let mut reader = Some(reader);
     let mut ends = std::pin::pin!(reading_ends(stop, grace));

@@ -38,7 +38,7 @@ pub(super) fn receive_buffer_bytes(socket: &UdpSocket) -> usize {
 
 pub(super) async fn run(shared: Shared, udp: UdpSource, socket: UdpSocket) -> Result<SourceReport, Failure> {
     let Shared { source, redaction, outlet, mut stop, grace, .. } = shared;
-    let mut stream = Stream::new(&redaction, decoding(&source, true), outlet, stop.clone());
+    let mut stream = Stream::new(&redaction, decoding(&source, true), outlet, stop.clone(), None);
     let mut receiver = Receiver::new(&source.name, udp.permit_origin, socket);
     let mut open = true;
     while open {
@@ -122,13 +122,13 @@ impl Receiver {
             taken += len.max(READ_BYTES >> 10);
             self.datagrams += 1;
             let from = from.and_then(|from| SocketAddr::try_from(from).ok());
-            if !from.is_some_and(|from| self.origins.permit(from.ip())) {
+            let Some(peer) = from.filter(|from| self.origins.permit(from.ip())) else {
                 if let (Some(refused), Some(peer)) = (self.refused.count(), from) {
                     let source = &self.source;
                     tracing::warn!(source, refused, %peer, "datagrams refused: their address is not in `permit_origin`");
                 }
                 continue;
-            }
+            };
             if whole_len > len
                 && let Some(truncated) = self.truncated.count()
             {
@@ -138,7 +138,7 @@ impl Receiver {
                     "datagrams were longer than 64 KiB: their ends are lost"
                 );
             }
-            stream.datagram(&self.buffer[..len], &mut self.block);
+            stream.datagram(&self.buffer[..len], &peer, &mut self.block);
         }
         Ok(true)
     }

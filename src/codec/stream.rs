@@ -218,6 +218,11 @@ impl RecordStream {
         self.consumed
     }
 
+    /// How much input it has taken.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Where the first record begins that has not been released whole; `None` if all have.
     pub fn unfinished(&self) -> Option<u64> {
         (self.consumed < self.position).then_some(self.consumed)
@@ -427,12 +432,8 @@ impl RecordStream {
 
     fn count(&mut self) {
         self.counts = self.redactor.counts().clone();
-        if let Some(json) = &self.json {
-            self.counts.add(json.redactor.counts());
-        }
-        if let Some(runtime) = &self.runtime {
-            self.counts.add(&runtime.counts());
-        }
+        self.json.iter().for_each(|json| self.counts.add(json.redactor.counts()));
+        self.runtime.iter().for_each(|runtime| self.counts.add(&runtime.counts()));
     }
 }
 

@@ -172,7 +172,7 @@ impl From<crate::redact::Claims> for Claims {
             iat: time(claims.iat),
             nbf: time(claims.nbf),
             exp: time(claims.exp),
-            exp_unreadable: false,
+            exp_unreadable: claims.exp_unreadable,
             cnf: claims.cnf,
             sub_fingerprint: claims.sub.map(hex),
             jti_fingerprint: claims.jti.map(hex),

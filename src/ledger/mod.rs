@@ -19,7 +19,7 @@ pub use error::LedgerError;
 pub use exposure::{Claims, Exposure, Location, PolicyFinding, Severity, Status, TimeOf};
 pub use filter::{Filter, Sort};
 pub use policy::{Context, POLICIES, Policy, PolicyLimits};
-pub use recorder::{Flusher, LEDGER_BYTES_MAX, Ledger, Recorder, Settings};
+pub use recorder::{FlushTicket, Flusher, LEDGER_BYTES_MAX, Ledger, Recorder, Settings};
 pub use store::{
     Batch, BatchEntry, Changed, Identity, Limits, Merged, Page, Portable, PortableCount, Pruned, Seen, Store, Summary,
 };

@@ -143,16 +143,15 @@ impl Flusher {
         &self.0.counters
     }
 
-    /// Sights that were left out and are not yet counted in the database.
-    pub fn skipped(&self) -> u64 {
-        self.0.room.skipped.load(Relaxed)
-    }
-
     /// Why the database can't be written now.
     pub fn error(&self) -> Option<String> {
         self.0.error()
     }
 }
+
+/// A flush that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct FlushTicket(u64);
 
 /// Takes the findings of one source. It never waits for the database, unless the ledger was opened so.
 #[derive(Clone, Debug)]
@@ -163,14 +162,29 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A file as a place of findings.
-    pub fn file(&self, path: &Path) -> Place {
-        tally::file(&self.desk.room.redaction, path)
+    /// A file as a place of findings; the stream that they are in begins there at `start`.
+    pub fn file(&self, path: &Path, start: u64) -> Place {
+        tally::file(&self.desk.room.redaction, path, start)
     }
 
-    /// A sender as a place of findings.
-    pub fn peer(&self, address: &str) -> Place {
-        Place::Peer(tally::clean_name(&self.desk.room.redaction, address))
+    /// A sender as a place of findings; `address` must hold nothing that a sender may choose.
+    pub fn peer(&self, address: &dyn std::fmt::Display) -> Place {
+        Place::Peer(address.to_string().into())
+    }
+
+    /// Asks for a [flush](Ledger::flush) and does not wait for it.
+    pub fn ask_flush(&self) -> FlushTicket {
+        FlushTicket(self.desk.ask())
+    }
+
+    /// Whether all that was recorded before the flush was asked for is in the database, or can't be written now.
+    pub fn is_settled(&self, ticket: FlushTicket) -> bool {
+        self.desk.is_settled(ticket.0)
+    }
+
+    /// As [`Ledger::flush`].
+    pub fn flush(&self, timeout: Duration) -> bool {
+        self.desk.flush(timeout)
     }
 
     /// Counts findings. `text` is what they were found in, as far as it is at hand.
@@ -184,6 +198,7 @@ impl Recorder {
         let skipped = self.tally.record(&self.desk.room, findings, text, place);
         if skipped > 0 {
             self.desk.room.skipped.fetch_add(skipped, Relaxed);
+            self.desk.counters.skipped.fetch_add(skipped, Relaxed);
         }
         self.desk.call_if_full();
     }

@@ -23,8 +23,8 @@ pub enum Place {
     /// Its source says all.
     #[default]
     Source,
-    /// A file.
-    File(Arc<str>),
+    /// A file, and where the stream begins in it.
+    File(Arc<str>, u64),
     /// A sender.
     Peer(Arc<str>),
 }
@@ -182,12 +182,13 @@ fn text_len(claims: &Claims) -> usize {
 
 impl Sight {
     fn into_seen(self, source: &str) -> Seen {
-        let (file, peer) = match &self.place {
-            Place::Source => (None, None),
-            Place::File(path) => (Some(path.to_string()), None),
-            Place::Peer(address) => (None, Some(address.to_string())),
+        let (file, peer, start) = match &self.place {
+            Place::Source => (None, None, 0),
+            Place::File(path, start) => (Some(path.to_string()), None, *start),
+            Place::Peer(address) => (None, Some(address.to_string()), 0),
         };
-        let location = Location { source: source.to_owned(), file, peer, offset: Some(self.offset), time: self.time };
+        let offset = Some(start.saturating_add(self.offset));
+        let location = Location { source: source.to_owned(), file, peer, offset, time: self.time };
         Seen { at: Timestamp::from_millisecond(self.at).unwrap_or_default(), location }
     }
 }
@@ -242,6 +243,6 @@ pub(super) fn clean_name(redaction: &Redaction, name: &str) -> Arc<str> {
 
 const NAME_BYTES_MAX: usize = 4096;
 
-pub(super) fn file(redaction: &Redaction, path: &Path) -> Place {
-    Place::File(clean_name(redaction, &path.display().to_string()))
+pub(super) fn file(redaction: &Redaction, path: &Path, start: u64) -> Place {
+    Place::File(clean_name(redaction, &path.display().to_string()), start)
 }

@@ -30,6 +30,8 @@ pub struct LedgerCounters {
     pub errors: AtomicU64,
     /// Rows that the limits made go.
     pub pruned: AtomicU64,
+    /// Sights that were left out, since too much waited.
+    pub skipped: AtomicU64,
     /// New credentials that nobody was told of, since too many came at once.
     pub untold: AtomicU64,
 }
@@ -99,13 +101,25 @@ impl Desk {
         }
     }
 
+    /// Asks for a flush and gives its number.
+    pub fn ask(&self) -> u64 {
+        let mut state = self.state();
+        state.asked += 1;
+        self.called.notify_one();
+        state.asked
+    }
+
+    /// Whether a flush is done, or can't be now.
+    pub fn is_settled(&self, mine: u64) -> bool {
+        let state = self.state();
+        state.answered >= mine || state.ended || state.error.is_some()
+    }
+
     /// Waits until all that was recorded before is in the database.
     pub fn flush(&self, timeout: Duration) -> bool {
         let start = Instant::now();
+        let mine = self.ask();
         let mut state = self.state();
-        state.asked += 1;
-        let mine = state.asked;
-        self.called.notify_one();
         while state.answered < mine && !state.ended {
             let Some(left) = timeout.checked_sub(start.elapsed()) else { return false };
             state = self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;

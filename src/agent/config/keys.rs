@@ -50,6 +50,11 @@ pub(super) const BUFFER_BYTES: Whole =
     Whole { key: "buffer_bytes", unit: "bytes", default: 4 << 20, min: 64 << 10, max: 1 << 30 };
 pub(super) const RESEND_BYTES: Whole =
     Whole { key: "resend_bytes", unit: "bytes", default: 8 << 20, min: 0, max: 1 << 30 };
+pub(super) const MAX_ENTRIES: Whole =
+    Whole { key: "max_entries", unit: "credentials", default: 100_000, min: 100, max: 100_000_000 };
+pub(super) const MAX_LIFETIME: Whole =
+    Whole { key: "max_lifetime_secs", unit: "seconds", default: 86_400, min: 1, max: 3_153_600_000 };
+pub(super) const MAX_SOURCES: Whole = Whole { key: "max_sources", unit: "sources", default: 3, min: 1, max: 65_536 };
 
 pub(super) const SHUTDOWN_GRACE: Seconds = Seconds { key: "shutdown_grace_secs", default: 10.0, min: 0.0, max: 3600.0 };
 pub(super) const GLOB_INTERVAL: Seconds = Seconds { key: "glob_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
@@ -70,6 +75,9 @@ pub(super) const CONNECT_TIMEOUT: Seconds =
 pub(super) const ACK_TIMEOUT: Seconds = Seconds { key: "ack_timeout_secs", default: 60.0, min: 1.0, max: 3600.0 };
 pub(super) const HANDSHAKE_TIMEOUT: Seconds =
     Seconds { key: "handshake_timeout_secs", default: 10.0, min: 0.1, max: 300.0 };
+/// 90 days; 0 is for ever.
+pub(super) const RETENTION: Seconds =
+    Seconds { key: "retention_secs", default: 7_776_000.0, min: 0.0, max: 3_153_600_000.0 };
 
 const WHOLES: &[&Whole] = &[
     &MAX_RECORD_BYTES,
@@ -80,6 +88,9 @@ const WHOLES: &[&Whole] = &[
     &RECEIVE_BUFFER_BYTES,
     &BUFFER_BYTES,
     &RESEND_BYTES,
+    &MAX_ENTRIES,
+    &MAX_LIFETIME,
+    &MAX_SOURCES,
 ];
 const SECONDS: &[&Seconds] = &[
     &SHUTDOWN_GRACE,
@@ -95,9 +106,12 @@ const SECONDS: &[&Seconds] = &[
     &CONNECT_TIMEOUT,
     &ACK_TIMEOUT,
     &HANDSHAKE_TIMEOUT,
+    &RETENTION,
 ];
 
-pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "sandbox", "redact", "sources", "sinks"];
+pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "sandbox", "redact", "sources", "sinks", "ledger"];
+pub(super) const LEDGER: &[&str] =
+    &["path", "instance", RETENTION.key, MAX_ENTRIES.key, "issuers", MAX_LIFETIME.key, MAX_SOURCES.key];
 pub(super) const REDACT: &[&str] = &[
     "key_file",
     "rule_files",
@@ -123,7 +137,7 @@ pub(super) struct Kinds {
 }
 
 pub(super) const SOURCE: Kinds = Kinds {
-    any: &["type", "framing", "decoding", MAX_RECORD_BYTES.key],
+    any: &["type", "framing", "decoding", MAX_RECORD_BYTES.key, "expected_issuers", "expected_audiences"],
     of: &[
         ("stdin", &[]),
         (
@@ -168,7 +182,7 @@ pub(super) const SINK: Kinds = Kinds {
 };
 
 /// Keys of the design that this version refuses rather than ignores.
-pub(super) const NOT_SUPPORTED: &[&str] = &["ledger", "api"];
+pub(super) const NOT_SUPPORTED: &[&str] = &["api"];
 
 /// Keys of Vector that turn checks off. There are none here.
 pub(super) const NO_SWITCHES: &[&str] = &["verify_certificate", "verify_hostname"];
@@ -176,7 +190,7 @@ pub(super) const NO_SWITCHES: &[&str] = &["verify_certificate", "verify_hostname
 /// One key, as the reference documents it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The table it stands in: empty at the top, else `redact`, `sources` or `sinks`.
+    /// The table it stands in: empty at the top, else `redact`, `sources`, `sinks` or `ledger`.
     pub section: &'static str,
     /// The `type` that it belongs to; empty if it belongs to each.
     pub kind: &'static str,
@@ -191,6 +205,7 @@ pub fn keys() -> Vec<Key> {
     let mut keys = Vec::new();
     add(&mut keys, "", "", ROOT);
     add(&mut keys, "redact", "", REDACT);
+    add(&mut keys, "ledger", "", LEDGER);
     for (section, kinds) in [("sources", &SOURCE), ("sinks", &SINK)] {
         add(&mut keys, section, "", kinds.any);
         for (kind, names) in kinds.of {
@@ -203,7 +218,7 @@ pub fn keys() -> Vec<Key> {
 fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[&str]) {
     for name in names {
         let names: &[&str] = match *name {
-            "redact" | "sources" | "sinks" => continue,
+            "redact" | "sources" | "sinks" | "ledger" => continue,
             "framing" => &["framing.method", "framing.character_delimited.delimiter"],
             "decoding" => &["decoding.codec"],
             "encoding" => &["encoding.codec"],
@@ -227,7 +242,7 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
 /// Whether a word is one of the keys or sections.
 pub(super) fn is_vocabulary(word: &str) -> bool {
     let kinds = [&SOURCE, &SINK];
-    let tables = [ROOT, REDACT, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES, NOT_SUPPORTED];
+    let tables = [ROOT, REDACT, LEDGER, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES, NOT_SUPPORTED];
     tables.iter().any(|keys| keys.contains(&word))
         || kinds.iter().any(|kinds| kinds.any.contains(&word) || kinds.of.iter().any(|(_, keys)| keys.contains(&word)))
 }

@@ -3,6 +3,7 @@
 use super::checks;
 use super::diagnostics::{Diagnostics, Problem, Report};
 use super::keys;
+use super::ledger;
 use super::section::{Section, Text};
 use super::sinks::{self, NamedSink};
 use super::sources::{self, NamedSource};
@@ -111,7 +112,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     let modes =
         [("require", SandboxMode::Require), ("best_effort", SandboxMode::BestEffort), ("off", SandboxMode::Off)];
     let sandbox = root.word("sandbox", &modes).unwrap_or_default();
-    let redact = match root.section("redact") {
+    let mut redact = match root.section("redact") {
         None => Redact { verify_sample: keys::VERIFY_SAMPLE.default, ..Redact::default() },
         Some(section) => redact(&section, base),
     };
@@ -123,6 +124,14 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
     let sinks: Vec<NamedSink<'_>> =
         root.named_sections("sinks").into_iter().map(|(name, section)| sinks::sink(name, &section, base)).collect();
     checks::check(root, data_dir.as_deref(), &sources, &sinks);
+    let ledger = match root.section("ledger") {
+        Some(section) => ledger::ledger(&section, base, data_dir.as_deref(), &sources),
+        None => {
+            ledger::check_without(root, &sources);
+            None
+        }
+    };
+    redact.options.claims = ledger.is_some();
     Config {
         data_dir,
         shutdown_grace,
@@ -130,6 +139,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
         redact,
         sources: sources.into_iter().filter_map(|named| named.source).collect(),
         sinks: sinks.into_iter().filter_map(|named| named.sink).collect(),
+        ledger,
     }
 }
 

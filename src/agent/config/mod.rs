@@ -3,6 +3,7 @@
 mod checks;
 mod diagnostics;
 mod keys;
+mod ledger;
 mod load;
 mod origins;
 mod section;
@@ -36,6 +37,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// `[sinks.NAME]`, in the order of the file.
     pub sinks: Vec<Sink>,
+    /// `[ledger]`
+    pub ledger: Option<Ledger>,
 }
 
 /// How the process is restricted to what the configuration names.
@@ -61,6 +64,19 @@ pub struct Redact {
     pub options: crate::redact::Options,
     /// What the user should know of the rules.
     pub rule_warnings: Vec<String>,
+}
+
+/// `[ledger]`
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Its file; made with mode 0600 where it is missing.
+    pub path: PathBuf,
+    /// Which host or pod it is of; `None` means the host's name.
+    pub instance: Option<String>,
+    /// How much it keeps.
+    pub limits: crate::ledger::Limits,
+    /// What is no finding, that of sources included.
+    pub policy: crate::ledger::PolicyLimits,
 }
 
 /// `[sources.NAME]`

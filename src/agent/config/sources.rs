@@ -2,10 +2,12 @@
 
 use super::diagnostics::Problem;
 use super::keys::{self, Kinds};
+use super::ledger;
 use super::section::{Section, Text, list};
 use super::tls;
 use super::{ConnectionLimits, FileSource, Source, SourceKind, TcpSource, UdpSource, UnixSource};
 use crate::codec::{Codec, Framing, RUNTIME_LINE_BYTES};
+use crate::ledger::Context;
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,6 +19,8 @@ pub(super) struct NamedSource<'a> {
     pub source: Option<Source>,
     /// Where `address` or `path` stands.
     pub place_span: Option<Range<usize>>,
+    /// Which tokens are expected in it.
+    pub context: Context,
 }
 
 /// Reads one source.
@@ -62,7 +66,7 @@ pub(super) fn source<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> 
         _ => (None, None),
     };
     let source = kind_value.map(|kind| Source { name: name.text.to_owned(), framing, codec, max_record_bytes, kind });
-    NamedSource { name, kind, source, place_span: place.map(|place| place.span) }
+    NamedSource { name, kind, source, place_span: place.map(|place| place.span), context: ledger::context(section) }
 }
 
 /// The name of a codec that reads the lines of a container runtime.

@@ -53,7 +53,8 @@ impl Connection {
             }
         };
         let decoding = decoding(&shared.source, true);
-        let mut stream = Stream::new(&shared.redaction, decoding, shared.outlet.clone(), shared.stop.clone());
+        let (outlet, stop) = (shared.outlet.clone(), shared.stop.clone());
+        let mut stream = Stream::new(&shared.redaction, decoding, outlet, stop, Some(&self.peer));
         let read = self.read(&mut socket, &mut stream, ends).await;
         self.activity.busy();
         let lost = matches!(read, Ok(InputEnd::Lost));

@@ -141,7 +141,7 @@ impl Task {
                 continue;
             }
             match unseen.remove(&id) {
-                Some(index) => self.is_dirty |= self.files[index].listed(&path),
+                Some(index) => self.saving.note(self.files[index].listed(&path)),
                 None => self.admit(&path, None),
             }
         }
@@ -209,7 +209,7 @@ impl Task {
                 }
                 self.files.push(follower);
                 self.report.streams += 1;
-                self.is_dirty = true;
+                self.saving.note(true);
             }
             Err(refusal) => self.report(path, refusal),
         }

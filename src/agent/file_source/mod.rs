@@ -12,6 +12,7 @@ mod glob_walk;
 mod globs;
 mod opener;
 mod poison;
+mod saving;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -28,6 +29,7 @@ use crate::redact::{CleanBlock, Counts, Redaction};
 use discovery::Discovery;
 pub(super) use follower::READ_BYTES;
 use follower::{BUFFER_LEN, Follower, Shared, Step};
+use saving::Saving;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -166,12 +168,8 @@ struct Task {
     watch: Watch,
     /// News are not asked for sooner: each answer costs a look at every file's path.
     next_news: Instant,
-    checkpoint: Checkpoint,
+    saving: Saving,
     attempts: Attempts,
-    checkpoint_interval: Duration,
-    next_checkpoint: Instant,
-    /// Something is not in the checkpoint yet.
-    is_dirty: bool,
     outlet: Outlet,
     stop: Receiver<Stop>,
     report: SourceReport,
@@ -201,6 +199,7 @@ impl Task {
             },
             redaction: redaction.clone(),
             sampler,
+            recorder: outlet.recorder().cloned(),
             key: data_dir.identity_key().clone(),
             poll_interval: file.poll_interval,
             rotate_wait: file.rotate_wait,
@@ -213,11 +212,8 @@ impl Task {
             shared,
             files: Vec::new(),
             discovery,
-            checkpoint,
+            saving: Saving::new(checkpoint, file.checkpoint_interval, outlet.recorder().cloned()),
             attempts,
-            checkpoint_interval: file.checkpoint_interval,
-            next_checkpoint: Instant::now(),
-            is_dirty: true,
             outlet,
             stop,
             report: SourceReport::default(),
@@ -235,10 +231,10 @@ impl Task {
             let _ = self.drain().await;
         }
         self.collect_receipts();
-        let entries = self.entries();
-        self.checkpoint
-            .store(entries.iter())
-            .map_err(|error| SourceError::Checkpoint { path: self.checkpoint.path().to_owned(), error })?;
+        let entries = entries(&self.files, &self.discovery);
+        self.saving
+            .save_last(entries)
+            .map_err(|error| SourceError::Checkpoint { path: self.saving.path().to_owned(), error })?;
         for file in &mut self.files {
             file.end_stream(&mut self.report);
         }
@@ -338,8 +334,8 @@ impl Task {
             }
         };
         let mut due = (Instant::now() + self.shared.poll_interval).min(self.discovery.due());
-        if self.is_dirty {
-            due = due.min(self.next_checkpoint);
+        if let Some(checkpoint) = self.saving.due() {
+            due = due.min(checkpoint);
         }
         let news = async {
             tokio::time::sleep_until(self.next_news.into()).await;
@@ -397,7 +393,8 @@ impl Task {
     }
 
     fn keep_house(&mut self) {
-        self.is_dirty |= self.collect_receipts();
+        let moved = self.collect_receipts();
+        self.saving.note(moved);
         if self.discovery.is_due() && self.stop() == Stop::Running {
             self.discover();
         }
@@ -410,7 +407,7 @@ impl Task {
 
     /// Forgets files of which nothing more is to come.
     fn forget_done(&mut self) {
-        let Self { files, discovery, report, shared, is_dirty, .. } = self;
+        let Self { files, discovery, report, shared, saving, .. } = self;
         files.retain_mut(|file| {
             if !file.is_done() {
                 return true;
@@ -423,39 +420,34 @@ impl Task {
             if !file.is_nameless() {
                 discovery.remember(file.entry(now_secs()));
             }
-            *is_dirty = true;
+            saving.note(true);
             false
         });
     }
 
     fn store_checkpoint_if_due(&mut self) {
-        let now = Instant::now();
-        if !self.is_dirty || now < self.next_checkpoint {
-            return;
-        }
-        self.next_checkpoint = now + self.checkpoint_interval;
-        let entries = self.entries();
-        match self.checkpoint.store(entries.iter()) {
-            Ok(()) => {
-                self.is_dirty = false;
+        let Self { files, discovery, saving, .. } = self;
+        match saving.save_if_due(|| entries(files, discovery)) {
+            None => {}
+            Some(Ok(entries)) => {
                 self.outlet.health().set(Trouble::Checkpoint, false);
                 if self.attempts.knows_failures() {
                     entries.iter().for_each(|entry| self.attempts.forget(entry.id, entry.position.offset));
                 }
             }
             // The older one stays; that costs duplicates after a crash, and the next attempt may do.
-            Err(error) => {
+            Some(Err(error)) => {
                 self.outlet.health().set(Trouble::Checkpoint, true);
-                let path = self.checkpoint.path().display();
+                let path = self.saving.path().display();
                 tracing::error!(source = self.shared.source, %path, %error, "checkpoint can't be written");
             }
         }
     }
+}
 
-    fn entries(&self) -> Vec<Entry> {
-        let now_secs = now_secs();
-        self.files.iter().map(|file| file.entry(now_secs)).chain(self.discovery.remembered().cloned()).collect()
-    }
+fn entries(files: &[Follower], discovery: &Discovery) -> Vec<Entry> {
+    let now_secs = now_secs();
+    files.iter().map(|file| file.entry(now_secs)).chain(discovery.remembered().cloned()).collect()
 }
 
 fn now_secs() -> u64 {

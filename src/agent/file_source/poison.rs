@@ -173,7 +173,7 @@ impl Careful {
             carry => carry,
         };
         work.report.add(work.stream);
-        *work.stream = work.shared.stream(carry);
+        *work.stream = work.shared.stream(carry, work.path, at);
         *work.stream_start = at;
         let is_rest = self.is_rest;
         self.restart(at, carry, work.shared);

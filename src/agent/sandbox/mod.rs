@@ -45,7 +45,8 @@ pub fn confine(config: &Config, key_file: &Path, makes_data_dir: bool) -> Result
         return Ok(());
     }
     let needs = Needs::of(config, key_file);
-    if let (Some(path), true) = (&needs.state, makes_data_dir) {
+    let keeps_state = config.data_dir.as_ref().filter(|path| needs.state.contains(*path));
+    if let (Some(path), true) = (keeps_state, makes_data_dir) {
         data_dir::make(path).map_err(|error| SandboxError(format!("data_dir {}: {error}", path.display())))?;
     }
     // Rules hold open files, which may take the privileges that are dropped.

@@ -30,7 +30,7 @@ pub(super) struct Needs {
     /// Output files, by the names that they are opened by.
     pub outputs: BTreeSet<PathBuf>,
     /// Where files may be replaced and removed too.
-    pub state: Option<PathBuf>,
+    pub state: BTreeSet<PathBuf>,
     /// Where sockets may be made and removed.
     pub sockets: BTreeSet<PathBuf>,
     pub bind: BTreeSet<u16>,
@@ -51,13 +51,17 @@ impl Needs {
             match &source.kind {
                 SourceKind::Stdin => {}
                 SourceKind::File(file) => {
-                    needs.state.clone_from(&config.data_dir);
+                    needs.state.extend(config.data_dir.clone());
                     needs.follow(file);
                 }
                 SourceKind::Tcp(tcp) => drop(needs.bind.insert(tcp.address.port())),
                 SourceKind::Udp(udp) => drop(needs.bind_udp.insert(udp.address.port())),
                 SourceKind::Unix(unix) => needs.sockets.extend(unix.path.parent().map(Path::to_owned)),
             }
+        }
+        if let Some(ledger) = &config.ledger {
+            needs.state.extend(config.data_dir.clone());
+            needs.state.extend(ledger.path.parent().map(Path::to_owned));
         }
         for sink in &config.sinks {
             match &sink.kind {

@@ -14,6 +14,7 @@ pub(super) use source::{SourceHealth, Trouble};
 pub(super) use watch::Watcher;
 
 use super::counters::SinkCounters;
+use crate::ledger::Flusher;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ struct Parts {
     sources: Vec<Arc<SourceHealth>>,
     sinks: Vec<Arc<SinkCounters>>,
     keys: OnceLock<Arc<KeyHealth>>,
+    ledger: Option<Flusher>,
 }
 
 /// A snapshot of an agent.
@@ -41,6 +43,8 @@ pub struct Status {
     pub sinks: Vec<SinkStatus>,
     /// The key file, if it is read again while the agent runs.
     pub keys: Option<KeyStatus>,
+    /// Why the ledger can't be written now; nothing is lost to the sinks by that.
+    pub ledger_error: Option<String>,
 }
 
 impl Status {
@@ -49,12 +53,13 @@ impl Status {
         self.sinks.iter().any(SinkStatus::is_degraded)
             || self.sources.iter().any(SourceStatus::is_degraded)
             || self.keys.as_ref().is_some_and(|keys| !keys.is_good)
+            || self.ledger_error.is_some()
     }
 }
 
 impl Health {
-    pub(super) fn new(sources: Vec<Arc<SourceHealth>>, sinks: Vec<Arc<SinkCounters>>) -> Self {
-        Self(Arc::new(Parts { sources, sinks, keys: OnceLock::new() }))
+    pub(super) fn new(sources: Vec<Arc<SourceHealth>>, sinks: Vec<Arc<SinkCounters>>, ledger: Option<Flusher>) -> Self {
+        Self(Arc::new(Parts { sources, sinks, keys: OnceLock::new(), ledger }))
     }
 
     /// The key file's part, which is known once the agent runs.
@@ -68,6 +73,7 @@ impl Health {
             sources: self.0.sources.iter().map(|source| source.status()).collect(),
             sinks: self.0.sinks.iter().map(|sink| sink.status()).collect(),
             keys: self.0.keys.get().and_then(|keys| keys.status()),
+            ledger_error: self.0.ledger.as_ref().and_then(Flusher::error),
         }
     }
 }

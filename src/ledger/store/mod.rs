@@ -128,6 +128,8 @@ impl Store {
         let set = |store: &Self| {
             store.connection.busy_timeout(BUSY_TIMEOUT)?;
             store.connection.pragma_update(None, "trusted_schema", false)?;
+            // Only the ledger's own directory may be written to.
+            store.connection.pragma_update(None, "temp_store", "MEMORY")?;
             // Some 8 MiB.
             store.connection.pragma_update(None, "cache_size", -8192)?;
             store.connection.set_prepared_statement_cache_capacity(64);

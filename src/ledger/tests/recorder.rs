@@ -37,9 +37,9 @@ fn counts_add_up_over_sources_and_restarts() {
     for _ in 0..3 {
         let ledger = Ledger::open(settings(&path), &redaction).unwrap();
         let (app, proxy) = (ledger.recorder("app"), ledger.recorder("proxy"));
-        let place = app.file(Path::new("/var/log/app.log"));
+        let place = app.file(Path::new("/var/log/app.log"), 0);
         assert_eq!(record(&app, &redaction, &line(1).repeat(3), &place), 3);
-        record(&proxy, &redaction, &(line(1) + &line(2)), &proxy.peer("10.0.0.1:7"));
+        record(&proxy, &redaction, &(line(1) + &line(2)), &proxy.peer(&"10.0.0.1:7"));
         assert!(ledger.flush(LONG));
         record(&proxy, &redaction, "Authorization: Bearer tR7xK2mQ9vLp4ZsW00000001\n", &Place::Source);
         ledger.close().unwrap();

@@ -9,8 +9,10 @@ use crate::agent::attempts::Suspicion;
 use crate::agent::checkpoint::Entry;
 use crate::agent::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Position, TAIL_LEN_MAX};
 use crate::agent::outlet::Receipt;
+use crate::agent::recording::Recording;
 use crate::agent::sampled::{SampledStream, Sampler};
 use crate::codec::Decoding;
+use crate::ledger::Recorder;
 use crate::redact::{Carry, CleanBlock, Redaction};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -30,6 +32,7 @@ pub(super) struct Shared {
     pub decoding: Decoding,
     pub redaction: Redaction,
     pub sampler: Sampler,
+    pub recorder: Option<Recorder>,
     pub key: IdentityKey,
     pub poll_interval: Duration,
     pub rotate_wait: Duration,
@@ -37,9 +40,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// A stream from the start of a record on.
-    pub fn stream(&self, carry: Carry) -> SampledStream {
-        let mut stream = SampledStream::new(&self.redaction, self.decoding.clone(), self.sampler.clone());
+    /// A stream from the start of a record on, which is at `offset` in the file.
+    pub fn stream(&self, carry: Carry, path: &Path, offset: u64) -> SampledStream {
+        let recording = Recording::new(self.recorder.as_ref(), |recorder| recorder.file(path, offset));
+        let mut stream = SampledStream::new(&self.redaction, self.decoding.clone(), self.sampler.clone(), recording);
         stream.resume(carry);
         stream
     }

@@ -125,7 +125,7 @@ impl Follower {
         {
             careful.restart(offset, carry, shared);
         }
-        let stream = self.stream.get_or_insert_with(|| shared.stream(carry));
+        let stream = self.stream.get_or_insert_with(|| shared.stream(carry, &self.path, self.read_to));
         let Some(careful) = &mut self.careful else {
             let range = offset..self.read_to + input.len() as u64;
             attempts.begin(&Place { id: self.id, range, is_record: false });
