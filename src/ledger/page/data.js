@@ -5,6 +5,7 @@ const REFRESH_MS = 5000;
 const PAUSE_MAX_MS = 60000;
 // Changes are asked for by when a row was last seen. What that misses (marks, late records, what was pruned) a whole load finds.
 const WHOLE_EVERY_MS = 300000;
+const WHOLE_AT_MOST_EVERY_MS = 30000;
 const OVERLAP_MS = 120000;
 
 class Locked extends Error {}
@@ -15,6 +16,7 @@ class Api {
     this.news = news;
     this.token = stored('token');
     this.wholeAt = -Infinity;
+    this.wholeTook = 0;
     this.askedAt = NaN;
     this.failures = 0;
     this.timer = null;
@@ -38,7 +40,8 @@ class Api {
 
   async tick() {
     clearTimeout(this.timer);
-    if (this.isBusy) return;
+    // Nobody looks: the next tick is when somebody does.
+    if (this.isBusy || document.hidden) return;
     this.isBusy = true;
     let wait = REFRESH_MS;
     try {
@@ -76,14 +79,16 @@ class Api {
     state.status = status;
     state.now = began;
     const total = status.ledger?.exposures;
-    const differs = Number.isFinite(total) && total !== state.rows.size && !state.isCut;
     const age = performance.now() - this.wholeAt;
     if (age > WHOLE_EVERY_MS) {
       await this.loadAll(total);
     } else {
+      // The number is younger than the rows: who has more of them has some that are gone.
+      const areGone = state.rows.size > total;
       await this.loadChanges();
-      // What the changes do not explain: rows were pruned, or came with an old time.
-      if (differs && total !== state.rows.size && age > 2 * REFRESH_MS) await this.loadAll(total);
+      // Who has fewer even now lacks some that came with an old time.
+      const isWrong = areGone || (state.rows.size < total && !state.isCut);
+      if (isWrong && age > Math.max(WHOLE_AT_MOST_EVERY_MS, 20 * this.wholeTook)) await this.loadAll(total);
     }
     this.askedAt = began;
     state.rows.ageAll(state.now);
@@ -92,6 +97,7 @@ class Api {
 
   async loadAll(total) {
     const { state } = this;
+    const began = performance.now();
     const isFirst = state.rows.size === 0;
     const rows = isFirst ? state.rows : new Rows();
     state.isLoading = isFirst;
@@ -99,6 +105,7 @@ class Api {
     if (!isFirst) state.rows.replace(rows);
     state.isLoading = false;
     this.wholeAt = performance.now();
+    this.wholeTook = this.wholeAt - began;
   }
 
   async loadChanges() {

@@ -70,10 +70,10 @@ function renderDetails(row, now, step) {
   const scrolled = dialog.dataset.key === row.key ? dialog.scrollTop : 0;
   dialog.dataset.key = row.key;
   dialog.replaceChildren(...[
-    el('div', { class: 'head' }, el('span', { class: 'muted' }, `${plural(data.occurrences, 'occurrence')}`), previous, next, close),
+    el('div', { class: 'head' }, previous, next, close),
     el('h2', { id: 'details-title', class: 'whole' }, seen(data.fingerprint)),
     el('div', { class: 'chips' }, chip(row.status, STATUS), data.severity ? chip(data.severity, SEVERITY) : null,
-      el('span', { class: 'muted' }, `${seen(data.kind)}, key ${seen(data.key_id)}${data.complete === false ? ', cut: this is the fingerprint of a part' : ''}`)),
+      el('span', { class: 'muted' }, `${plural(data.occurrences, 'occurrence')}, ${seen(data.kind)}, key ${seen(data.key_id)}${data.complete === false ? ', cut: this is the fingerprint of a part' : ''}`)),
     guessable ? el('p', { class: 'muted' }, 'Zeros stand for all credentials of this kind that could be guessed, so that a fingerprint would help the one who guesses.') : null,
     el('h3', {}, 'What is wrong'), ...findings(data.policies),
     el('h3', {}, 'When and where'),

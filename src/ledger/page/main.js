@@ -36,6 +36,14 @@ function mayMove() {
 
 /** Takes news in without moving what the reader looks at: rows change in place, new ones wait behind a button. */
 function refreshView() {
+  // Mostly nothing has changed but the time and the counters.
+  if (state.drawn === `${state.rows.changes} ${state.isLoading} ${state.isCut}`) {
+    renderCards(state);
+    renderHeat(state, setFilter);
+    renderAccount();
+    return;
+  }
+  state.drawn = `${state.rows.changes} ${state.isLoading} ${state.isCut}`;
   const found = select(state.rows, state.wanted);
   const isSame = found.length === state.found.length && found.every((row, at) => row.key === state.found[at].key);
   if (isSame || mayMove()) {
@@ -314,6 +322,7 @@ function start() {
     byId('pause').setAttribute('aria-pressed', String(api.isPaused));
     byId('pause').textContent = api.isPaused ? 'Go on' : 'Pause';
   });
+  document.addEventListener('visibilitychange', () => { if (!api.isPaused) api.tick(); });
   api.tick();
 }
 

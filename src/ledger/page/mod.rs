@@ -51,7 +51,7 @@ pub fn served() -> &'static Page {
 
 fn policy(connect: &str) -> String {
     format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; connect-src {connect}; img-src 'none'; base-uri 'none'; \
+        "default-src 'none'; script-src '{}'; style-src '{}'; connect-src {connect}; img-src data:; base-uri 'none'; \
          form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
         hash(SCRIPT),
         hash(STYLE)

@@ -9,6 +9,9 @@ use std::io::{self, Write};
 
 /// Rows of one report. A browser holds these with ease; whoever has more reads JSON.
 pub const REPORT_ROWS_MAX: usize = 100_000;
+/// Bytes of data of one report, to within a block: what others have written into claims and names must not make it larger
+/// than a browser can open.
+const REPORT_BYTES_MAX: u64 = 192 << 20;
 /// Rows of one block of data: what is held in memory while a report is written, and read at once by the page.
 const BLOCK_ROWS: usize = 1_000;
 
@@ -24,10 +27,11 @@ pub struct Written {
 /// Writes a report row by row; [`ReportWriter::finish`] makes it whole.
 #[derive(Debug)]
 pub struct ReportWriter<W> {
-    out: W,
+    out: Counted<W>,
     block: Block,
     written: Written,
     rows_max: usize,
+    bytes_max: u64,
     after: String,
 }
 
@@ -61,18 +65,20 @@ struct End {
 
 impl<W: Write> ReportWriter<W> {
     /// Begins a report. `summary` is the object `ledger` of `/api/v1/status`, with the member `manifest` added.
-    pub fn new(mut out: W, generated_at: Timestamp, summary: &impl Serialize) -> io::Result<Self> {
+    pub fn new(out: W, generated_at: Timestamp, summary: &impl Serialize) -> io::Result<Self> {
         // A page from disk has no origin to ask.
         let policy = format!(r#"<meta http-equiv="Content-Security-Policy" content="{}">"#, policy("'none'"));
         let (before, after) = around_data(&policy);
+        let mut out = Counted { out, bytes: 0 };
         out.write_all(before.as_bytes())?;
         data(&mut out, "report", &Head { generated_at, version: env!("CARGO_PKG_VERSION"), summary })?;
-        Ok(Self { out, block: Block::default(), written: Written::default(), rows_max: REPORT_ROWS_MAX, after })
+        let (rows_max, bytes_max) = (REPORT_ROWS_MAX, REPORT_BYTES_MAX);
+        Ok(Self { out, block: Block::default(), written: Written::default(), rows_max, bytes_max, after })
     }
 
-    /// Adds a row, the most important first: what is over [`REPORT_ROWS_MAX`] is only counted.
+    /// Adds a row, the most important first: what does not fit is only counted.
     pub fn row(&mut self, mut exposure: Exposure) -> io::Result<()> {
-        if self.written.rows == self.rows_max {
+        if self.written.rows == self.rows_max || self.out.bytes >= self.bytes_max {
             self.written.left_out += 1;
             return Ok(());
         }
@@ -104,6 +110,25 @@ impl Block {
             self.policies.push(policy);
             self.policies.len() - 1
         })
+    }
+}
+
+/// Counts what passes.
+#[derive(Debug)]
+struct Counted<W> {
+    out: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
@@ -166,9 +191,13 @@ mod tests {
     }
 
     fn written(rows: u32, rows_max: usize) -> (String, Written) {
+        within(rows, rows_max, REPORT_BYTES_MAX)
+    }
+
+    fn within(rows: u32, rows_max: usize, bytes_max: u64) -> (String, Written) {
         let mut out = Vec::new();
         let mut report = ReportWriter::new(&mut out, Timestamp::UNIX_EPOCH, &json!({"exposures": rows})).unwrap();
-        report.rows_max = rows_max;
+        (report.rows_max, report.bytes_max) = (rows_max, bytes_max);
         (0..rows).for_each(|number| report.row(row(number)).unwrap());
         let written = report.finish().unwrap();
         (String::from_utf8(out).unwrap(), written)
@@ -202,6 +231,13 @@ mod tests {
         assert_eq!(rows, [1_000, 1_000, 500]);
         assert_eq!(blocks(&html, "report-end"), [json!({"rows": 2_500, "left_out": 3})]);
         assert_eq!(blocks(&html, "report")[0]["summary"]["exposures"], 2_503);
+    }
+
+    #[test]
+    fn rows_of_any_size_do_not_make_it_larger() {
+        let (html, written) = within(5_000, 10_000, 1 << 20);
+        assert!(written.rows >= 1_000 && written.rows + written.left_out == 5_000, "{written:?}");
+        assert!(html.len() < 2 << 20, "{}", html.len());
     }
 
     #[test]

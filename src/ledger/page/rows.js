@@ -12,15 +12,20 @@ class Rows {
 
   get size() { return this.byKey.size; }
 
-  /** Takes rows in; those that are there already are replaced. False if one did not fit any more. */
+  /** Takes rows in; those that are there already are replaced if they are others. False if one did not fit any more. */
   take(list, now) {
     let fits = true;
     for (const data of list) {
       const row = this.row(data, now);
-      if (this.byKey.size >= ROWS_MAX && !this.byKey.has(row.key)) fits = false;
-      else this.byKey.set(row.key, row);
+      const before = this.byKey.get(row.key);
+      if (before && isSame(before, row)) continue;
+      if (!before && this.byKey.size >= ROWS_MAX) {
+        fits = false;
+        continue;
+      }
+      this.byKey.set(row.key, row);
+      this.changes += 1;
     }
-    this.changes += 1;
     return fits;
   }
 
@@ -28,7 +33,7 @@ class Rows {
   replace(other) {
     this.byKey = other.byKey;
     this.shared = other.shared;
-    this.changes += 1;
+    this.changes += other.changes + 1;
   }
 
   /** A row as it came, and what filters and orders ask for. */
@@ -42,6 +47,7 @@ class Rows {
       first: millis(data.first_seen),
       last: millis(data.last_seen),
       expires: millis(data.expires_at),
+      begins: millis(data.claims?.nbf),
       status: data.status,
       issuer: data.claims?.iss ?? '',
       source: Object.keys(data.sources)[0] ?? '',
@@ -64,13 +70,22 @@ class Rows {
 
   /** What a clock alone changes. */
   age(row, now) {
-    if (row.status === 'not_yet' && millis(row.data.claims?.nbf) <= now) row.status = 'unexpired';
+    const before = row.status;
+    if (row.status === 'not_yet' && row.begins <= now) row.status = 'unexpired';
     if (row.status === 'unexpired' && row.expires <= now) row.status = 'expired';
+    if (row.status !== before) this.changes += 1;
   }
 
   ageAll(now) {
     for (const row of this.byKey.values()) this.age(row, now);
   }
+}
+
+/** Whether a row says what another did, as far as a row can change. */
+function isSame(one, other) {
+  return one.data.occurrences === other.data.occurrences && one.last === other.last && one.first === other.first
+    && one.status === other.status && one.data.revoked_at === other.data.revoked_at && one.severity === other.severity
+    && one.data.policies.length === other.data.policies.length && one.data.policies.every((policy, at) => policy === other.data.policies[at]);
 }
 
 /** All that a search looks at. */

@@ -12,11 +12,14 @@ const FACETS = {
   issuer: { values: (row) => [row.issuer] },
 };
 
+const facets = remembered((rows) => Object.fromEntries(Object.entries(FACETS).map(([name, { values }]) => [name, facet(rows, values, CHOICES_MAX)])));
+
 /** Fills the choices of all filters, and leaves what is chosen. */
 function renderChoices(state) {
   for (const [name, kind] of Object.entries(FACETS)) {
     const chosen = state.wanted.filters[name];
-    const { top, rest } = facet(state.rows, kind.values, CHOICES_MAX);
+    const { top: counted, rest } = facets(state.rows.changes, state.rows)[name];
+    const top = counted.map((entry) => [...entry]);
     if (kind.order) top.sort((a, b) => kind.order.indexOf(a[0]) - kind.order.indexOf(b[0]));
     if (name === 'severity') {
       let worse = 0;

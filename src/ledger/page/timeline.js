@@ -2,7 +2,11 @@
 
 const BUCKETS = 60;
 
+let drawnHistogram = null;
+
 function renderHistogram(found, now) {
+  if (found === drawnHistogram) return;
+  drawnHistogram = found;
   const place = byId('histogram');
   const firsts = found.map((row) => row.first).filter(Number.isFinite);
   place.hidden = firsts.length === 0;
@@ -83,7 +87,7 @@ function bar(row, percent, to, now, open, isFirst) {
   const track = el('span', { class: 'track' });
   const seenBar = el('i', { class: `fill ${known(STATUS, row.status)}` });
   seenBar.style.left = `min(${percent(row.first)}%, calc(100% - 4px))`;
-  seenBar.style.width = `${percent(row.last) - percent(row.first)}%`;
+  seenBar.style.width = `${Math.max(0, percent(row.last) - percent(row.first))}%`;
   let end = 'when it expires is not known';
   if (Number.isFinite(row.expires)) {
     end = `${row.expires <= now ? 'expired' : 'expires'} ${time(row.expires)}`;
