@@ -74,6 +74,7 @@ pub fn config(sources: Vec<Source>, sinks: Vec<Sink>) -> Config {
         redact: Redact::default(),
         sources,
         sinks,
+        ledger: None,
     }
 }
 

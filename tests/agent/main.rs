@@ -10,6 +10,7 @@ mod faults;
 mod file_sink;
 mod flood;
 mod health;
+mod ledger;
 mod record_timeout;
 mod stop;
 mod tcp_faults;
