@@ -16,8 +16,8 @@ const CLOSED_MAX: i32 = 2;
 
 /// What became of a look at an object.
 pub(in crate::redact) enum Reading {
-    /// Its secret members.
-    Secrets(Vec<Span>),
+    /// Its secret members; its header, and which of them is its payload.
+    Secrets { spans: Vec<Span>, header: Range<usize>, payload: Option<Range<usize>> },
     /// The value that begins here has no end in sight.
     Endless { at: usize, quote: Quote, kind: Kind },
     /// No such object; up to here no other look is needed.
@@ -56,7 +56,7 @@ pub(in crate::redact) fn from_name(name_end: &Cursor<'_>) -> Result<Reading, Mor
     if value.is_empty() || quote(&mut object.cursor)? != Some(open) {
         return nothing;
     }
-    object.secrets.push(value);
+    object.secret(name, value);
     // Signatures and keys of several recipients stand in objects of their own.
     object.closed_max = if matches!(name, b"signature" | b"encrypted_key") { CLOSED_MAX } else { 0 };
     object.read(name_end.at)
@@ -95,15 +95,16 @@ struct Object<'a> {
     cursor: Cursor<'a>,
     /// The quotes of all its strings; there are backslashes where it stands in a string itself.
     quote: Quote,
-    header: Option<Header>,
+    header: Option<(Header, Range<usize>)>,
     secrets: Vec<Range<usize>>,
+    payload: Option<Range<usize>>,
     /// How many objects and arrays around it may end without ending what belongs together.
     closed_max: i32,
 }
 
 impl<'a> Object<'a> {
     fn new(cursor: Cursor<'a>, quote: Quote) -> Self {
-        Self { begin: cursor, cursor, quote, header: None, secrets: Vec::new(), closed_max: 0 }
+        Self { begin: cursor, cursor, quote, header: None, secrets: Vec::new(), payload: None, closed_max: 0 }
     }
 
     /// Reads names and strings up to the object's end. `from` is where the look began.
@@ -133,7 +134,7 @@ impl<'a> Object<'a> {
                     }
                     let start = self.cursor.at;
                     let Some(string) = self.string()? else {
-                        if let Some(header) = self.header
+                        if let Some((header, _)) = self.header
                             && self.is_long()
                             && is_secret(self.text(&name))
                             && self.secrets.is_empty()
@@ -149,7 +150,7 @@ impl<'a> Object<'a> {
                     }
                     match self.text(&name) {
                         b"protected" => self.protected(string),
-                        secret if is_secret(secret) && !string.is_empty() => self.secrets.push(string),
+                        secret if is_secret(secret) && !string.is_empty() => self.secret(secret, string),
                         _ => {}
                     }
                     name = 0..0;
@@ -159,12 +160,13 @@ impl<'a> Object<'a> {
             }
             self.cursor.at += 1;
         }
-        let Some(header) = self.header else {
+        let Some((header, protected)) = self.header else {
             let until = if self.is_long() { from + OBJECT_LEN_MAX / 2 } else { self.cursor.at };
             return Ok(Reading::Nothing { until });
         };
         let kind = kind(header);
-        Ok(Reading::Secrets(self.secrets.into_iter().map(|range| Span { range, kind }).collect()))
+        let spans = self.secrets.into_iter().map(|range| Span { range, kind }).collect();
+        Ok(Reading::Secrets { spans, header: protected, payload: self.payload })
     }
 
     fn is_long(&self) -> bool {
@@ -180,9 +182,16 @@ impl<'a> Object<'a> {
 
     fn protected(&mut self, string: Range<usize>) {
         let text = self.text(&string);
-        if text.len() <= HEADER_LEN_MAX {
-            self.header = self.header.or(read_header(Text::Plain(text), false).ok().flatten());
+        if text.len() <= HEADER_LEN_MAX && self.header.is_none() {
+            self.header = read_header(Text::Plain(text), false).ok().flatten().map(|header| (header, string));
         }
+    }
+
+    fn secret(&mut self, name: &[u8], value: Range<usize>) {
+        if name == b"payload" && self.payload.is_none() {
+            self.payload = Some(value.clone());
+        }
+        self.secrets.push(value);
     }
 
     /// Steps over the rest of a string and its closing quote; `None` if it has none in sight.

@@ -6,6 +6,8 @@ use super::view::Stretch;
 use super::{Carry, Scan, Window};
 use crate::redact::carrier::Carrier;
 use crate::redact::characters::is_base64;
+use crate::redact::claims::Parts;
+use crate::redact::context::Span;
 use crate::redact::cursor::{Cursor, More, Unit};
 use crate::redact::finding::Kind;
 use crate::redact::grammar::Grammar;
@@ -89,7 +91,12 @@ impl Scan {
 
     fn reading(&mut self, shared: &Shared, window: Window<'_>, reading: jose::Reading) -> Decision {
         match reading {
-            jose::Reading::Secrets(spans) => Decision::Spans(spans),
+            jose::Reading::Secrets { spans, header, payload } => {
+                if let Some(parts) = shared.parts() {
+                    self.note_object(shared, window, parts, &spans, header, payload);
+                }
+                Decision::Spans(spans)
+            }
             jose::Reading::Endless { at, quote, kind } => {
                 Decision::Start { at, active: opaque(shared, Grammar::Quoted(quote), kind, None) }
             }
@@ -97,6 +104,30 @@ impl Scan {
                 self.no_object_until = self.no_object_until.max(window.position(until));
                 Decision::Nothing
             }
+        }
+    }
+
+    /// Keeps what an object says of itself with its payload; with its first secret member if it is encrypted.
+    fn note_object(
+        &self,
+        shared: &Shared,
+        window: Window<'_>,
+        mut parts: Parts,
+        spans: &[Span],
+        header: Range<usize>,
+        payload: Option<Range<usize>>,
+    ) {
+        // Of a look that began behind the payload nothing is kept: another one began before it.
+        let first = spans.first().filter(|first| first.kind == Kind::Jwe).map(|first| first.range.clone());
+        let Some(member) = payload.clone().or(first) else { return };
+        parts.push(0, &window.bytes[header]);
+        if let Some(payload) = payload {
+            parts.push(1, &window.bytes[payload]);
+        }
+        let kind = spans.first().map_or(Kind::Jwt, |first| first.kind);
+        let fingerprint = self.opaque_span(shared, window, member, kind).fingerprint;
+        if !shared.is_allowed(&fingerprint) {
+            shared.note_claims(&fingerprint, Some(parts));
         }
     }
 

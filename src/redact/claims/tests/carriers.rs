@@ -140,6 +140,46 @@ fn tokens_of_other_kinds() {
 }
 
 #[test]
+fn jose_in_json() {
+    let jwt = token(HEADER, PAYLOAD);
+    let [header, payload, signature] = jwt.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
+    let flat = format!(r#"{{"payload":"{payload}","protected":"{header}","signature":"{signature}"}}"#);
+    let other_order = format!(r#"{{"protected":"{header}","signature":"{signature}","payload":"{payload}"}}"#);
+    let general = format!(
+        r#"{{"payload":"{payload}","signatures":[{{"protected":"{header}","signature":"{signature}"}},{{"protected":"{header}","signature":"{}"}}]}}"#,
+        signature.to_lowercase()
+    );
+    let in_string = format!(r#"{{"message":{}}}"#, serde_json::to_string(&flat).unwrap());
+    for text in [&flat, &other_order, &general, &in_string] {
+        for len in [1, 50, text.len()] {
+            let (redaction, mut findings) = (redaction(), Vec::new());
+            let mut redactor = Redactor::new(&redaction);
+            let mut block = CleanBlock::new();
+            for piece in text.as_bytes().chunks(len) {
+                redactor.push(piece, &mut block);
+                findings.extend_from_slice(redactor.findings());
+            }
+            redactor.end_record(&mut block);
+            findings.extend_from_slice(redactor.findings());
+            assert!(findings.len() >= 2, "{text}");
+            let claims: Vec<_> =
+                findings.iter().filter_map(|finding| redaction.take_claims(&finding.fingerprint)).collect();
+            assert_eq!(claims.len(), 1, "{text}: with the payload only");
+            assert_eq!(*claims[0], plain(), "{text}");
+        }
+    }
+    // Encrypted: its header, once.
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"dir","enc":"A128GCM","kid":"e1"}"#);
+    let text = format!(
+        r#"{{"protected":"{header}","iv":"48V1_ALb6US04U3b","ciphertext":"5eym8TW_c8SuK0ltJ3rpYI","tag":"XFBoMYUZodetZdvTiFvSkQ"}}"#
+    );
+    let redaction = redaction();
+    let findings = find(&redaction, text.as_bytes());
+    let claims: Vec<_> = findings.iter().filter_map(|finding| redaction.take_claims(&finding.fingerprint)).collect();
+    assert_eq!((claims.len(), claims[0].alg.as_deref(), claims[0].has_payload), (1, Some("dir"), false));
+}
+
+#[test]
 fn tokens_that_were_cut() {
     let jwt = token(HEADER, PAYLOAD);
     let payload_end = jwt.rfind('.').unwrap();
