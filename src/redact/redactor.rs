@@ -16,7 +16,8 @@ pub struct Redacted {
 /// Redacts one stream of text. The output is independent of how the input is cut.
 ///
 /// Undecided bytes and a little of what came before them stay in a buffer; everything else is released at once. The
-/// buffer is bounded: a candidate is decided after 64 KiB at most, and of a credential in progress only its digest is kept.
+/// buffer is bounded: a candidate is decided after 64 KiB at most, and of a credential in progress only its digest is kept
+/// (with [`claims`](super::Options::claims) also the beginning of a JOSE token, see [`Claims`](super::Claims)).
 ///
 /// With [`rules`](super::Options::rules) a line that has not ended stays in the buffer too, up to 64 KiB of it.
 pub struct Redactor {
