@@ -103,10 +103,11 @@ pub struct Finding {
     pub(super) requote: Option<Quote>,
 }
 
-/// How many credentials of each kind were replaced.
+/// How many credentials of each kind were replaced, and what carried them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    built_in: [u64; Kind::ALL.len()],
+    built_in: [[u64; Carrier::ALL.len()]; Kind::ALL.len()],
+    /// Their carrier is always the rule.
     rules: BTreeMap<RuleKind, u64>,
 }
 
@@ -115,13 +116,13 @@ impl Counts {
     pub fn of(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Rule(rule) => self.rules.get(&rule).copied().unwrap_or_default(),
-            kind => self.built_in[kind.index()],
+            kind => self.built_in[kind.index()].iter().sum(),
         }
     }
 
     /// The number of findings of all kinds.
     pub fn total(&self) -> u64 {
-        self.built_in.iter().chain(self.rules.values()).sum()
+        self.built_in.iter().flatten().chain(self.rules.values()).sum()
     }
 
     /// All built-in kinds and each rule that found something, with their numbers.
@@ -130,19 +131,52 @@ impl Counts {
         Kind::ALL.into_iter().map(|kind| (kind, self.of(kind))).chain(rules)
     }
 
+    /// The kinds and carriers that were found, with their numbers.
+    pub fn by_carrier(&self) -> impl Iterator<Item = (Kind, Carrier, u64)> {
+        let of_kind = |kind: Kind| Carrier::ALL.into_iter().zip(self.built_in[kind.index()]).map(move |of| (kind, of));
+        let built_in = Kind::ALL.into_iter().flat_map(of_kind).map(|(kind, (carrier, count))| (kind, carrier, count));
+        let rules = self.rules.iter().map(|(&rule, &count)| (Kind::Rule(rule), Carrier::Rule, count));
+        built_in.filter(|&(.., count)| count > 0).chain(rules)
+    }
+
     /// Adds the findings of another count.
     pub fn add(&mut self, other: &Counts) {
-        other.by_kind().for_each(|(kind, count)| *self.counter(kind) += count);
-    }
-
-    pub(super) fn count(&mut self, kind: Kind) {
-        *self.counter(kind) += 1;
-    }
-
-    fn counter(&mut self, kind: Kind) -> &mut u64 {
-        match kind {
-            Kind::Rule(rule) => self.rules.entry(rule).or_default(),
-            kind => &mut self.built_in[kind.index()],
+        for (sum, count) in self.built_in.iter_mut().flatten().zip(other.built_in.iter().flatten()) {
+            *sum += count;
         }
+        for (&rule, count) in &other.rules {
+            *self.rules.entry(rule).or_default() += count;
+        }
+    }
+
+    /// Counts one finding.
+    pub(crate) fn count(&mut self, kind: Kind, carrier: Carrier) {
+        match kind {
+            Kind::Rule(rule) => *self.rules.entry(rule).or_default() += 1,
+            kind => self.built_in[kind.index()][carrier as usize] += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_counted_by_kind_and_carrier() {
+        let (rule, mut counts) = (Kind::Rule(RuleKind::new("findings-test").unwrap()), Counts::default());
+        for (index, carrier) in Carrier::ALL.into_iter().enumerate() {
+            assert_eq!(carrier as usize, index, "the place of a carrier is its number");
+            (0..=index).for_each(|_| counts.count(Kind::Jwe, carrier));
+        }
+        counts.count(Kind::Token, Carrier::Cookie);
+        counts.count(rule, Carrier::Rule);
+        let mut twice = counts.clone();
+        twice.add(&counts);
+        assert_eq!((twice.of(Kind::Jwe), twice.of(Kind::Jwt), twice.of(rule), twice.total()), (156, 0, 2, 160));
+        let by_carrier: Vec<_> = twice.by_carrier().collect();
+        assert_eq!(by_carrier.len(), 14);
+        assert!(by_carrier.contains(&(Kind::Jwe, Carrier::Cookie, 10)));
+        assert_eq!(by_carrier[12..], [(Kind::Token, Carrier::Cookie, 2), (rule, Carrier::Rule, 2)]);
     }
 }

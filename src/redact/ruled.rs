@@ -184,7 +184,7 @@ impl Ruled {
             }
             item.replacement.write(&shared.template, &mut self.bytes);
             if let Some(finding) = item.finding {
-                self.counts.count(finding.fingerprint.kind);
+                self.counts.count(finding.fingerprint.kind, finding.carrier);
                 self.findings.push(finding);
             }
             from = end;

@@ -191,7 +191,7 @@ impl Redaction {
                 clean.extend_from_slice(&text[start..replacement.range.start]);
                 replacement.write(&shared.template, &mut clean);
                 if let Some(fingerprint) = &replacement.fingerprint {
-                    counts.count(fingerprint.kind);
+                    counts.count(fingerprint.kind, replacement.carrier);
                 }
             }
             start = replacement.range.end.min(range.end);

@@ -97,7 +97,7 @@ impl Scan {
                 shared.template.write(&one.fingerprint, &mut out.bytes);
                 self.cut = Some((one.fingerprint.kind, Rest::Indented));
             }
-            out.counts.count(one.fingerprint.kind);
+            out.counts.count(one.fingerprint.kind, one.carrier);
             let (len, fingerprint, complete) = (raw.len() as u64, one.fingerprint, one.complete);
             out.findings.push(Finding { offset, len, fingerprint, complete, carrier: one.carrier, requote: None });
         }
@@ -195,7 +195,7 @@ impl Active {
         write_quote(self.requote, &mut out.bytes);
         shared.template.write(&fingerprint, &mut out.bytes);
         write_quote(self.requote, &mut out.bytes);
-        out.counts.count(self.kind);
+        out.counts.count(self.kind, carrier);
         let (offset, len) = (self.start, end - self.start);
         out.findings.push(Finding { offset, len, fingerprint, complete, carrier, requote: self.requote });
     }
