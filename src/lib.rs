@@ -53,6 +53,7 @@ pub mod fuzzing;
 pub mod key_file;
 #[doc(hidden)]
 pub mod ledger;
+mod metrics;
 #[doc(hidden)]
 pub mod redact;
 #[doc(hidden)]

@@ -136,7 +136,7 @@ fn pipe_goes_from_stdin_to_stdout() {
 fn settings(config: &Config) -> Vec<String> {
     let sources = config.sources.iter().map(|source| format!("{source:?}"));
     let sinks = config.sinks.iter().map(|sink| format!("{sink:?}"));
-    sources.chain(sinks).chain([format!("{:?}", config.ledger)]).collect()
+    sources.chain(sinks).chain([format!("{:?} {:?}", config.ledger, config.api)]).collect()
 }
 
 #[test]
@@ -184,6 +184,10 @@ fn the_reference_shows_the_defaults() {
         [ledger]
         instance = "web-1"
         issuers = ["https://login.example/"]
+        [api]
+        health_address = "0.0.0.0:9615"
+        token_file = "/etc/beartrap/api-token"
+        allowed_hosts = ["logs.example"]
         "#,
     );
     assert_eq!(settings(&reference), settings(&bare));
@@ -273,6 +277,14 @@ fn every_setting_arrives() {
         issuers = ["i"]
         max_lifetime_secs = 60
         max_sources = 1
+        [api]
+        address = "0.0.0.0:80"
+        health_address = "[::]:81"
+        token_file = "token"
+        allowed_hosts = ["Logs.example"]
+        ready_requires_delivery = true
+        max_connections = 9
+        request_timeout_secs = 2.5
         "#,
     );
     assert_eq!(config.data_dir, Some(PathBuf::from("/srv/app/data")));
@@ -340,6 +352,14 @@ fn every_setting_arrives() {
     assert_eq!(ledger.limits.issuers, ["i"]);
     assert_eq!(ledger.policy.contexts["a"].expected_audiences, ["a", "b"]);
     assert!(config.redact.options.claims);
+    let api = config.api.expect("an API");
+    assert_eq!(
+        (api.address.to_string().as_str(), api.health_address.map(|address| address.port())),
+        ("0.0.0.0:80", Some(81))
+    );
+    assert_eq!(api.token_file.as_deref(), Some(Path::new("/srv/app/token")));
+    assert_eq!((api.allowed_hosts, api.ready_requires_delivery), (vec!["logs.example".to_owned()], true));
+    assert_eq!((api.max_connections, api.request_timeout), (9, Duration::from_millis(2500)));
 }
 
 #[test]
@@ -414,7 +434,7 @@ fn the_reference_holds_every_key() {
     for key in keys() {
         let value = match key.section {
             "" => lookup(&reference, &key.name),
-            section @ ("redact" | "ledger") => lookup(reference[section].as_table().unwrap(), &key.name),
+            section @ ("redact" | "ledger" | "api") => lookup(reference[section].as_table().unwrap(), &key.name),
             section => reference[section].as_table().unwrap().values().find_map(|named| {
                 let table = named.as_table()?;
                 let fits = key.kind.is_empty() || table["type"].as_str() == Some(key.kind);
@@ -434,7 +454,7 @@ fn the_documentation_holds_every_key() {
     for key in keys() {
         let heading = match (key.section, key.kind) {
             ("", _) => "## Top level".to_owned(),
-            (section @ ("redact" | "ledger"), _) => format!("## `[{section}]`"),
+            (section @ ("redact" | "ledger" | "api"), _) => format!("## `[{section}]`"),
             (section, "") => format!("## `[{section}.NAME]`"),
             (section, kind) => format!("### `type = \"{kind}\"` of a {}", section.trim_end_matches('s')),
         };

@@ -35,10 +35,13 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct SinkCounters {
     name: String,
+    kind: &'static str,
+    buffer_bytes: usize,
     /// What sources wanted to hand over.
     pub offered: Tally,
     /// What the sink has delivered.
     pub delivered: Tally,
+    delivered_records: AtomicU64,
     /// What was dropped because the user chose that over waiting.
     pub dropped: Tally,
     dropped_records: AtomicU64,
@@ -49,12 +52,15 @@ pub(super) struct SinkCounters {
 }
 
 impl SinkCounters {
-    /// For a sink with at most this many blocks in its queue and in hand.
-    pub fn new(name: &str, blocks_max: usize) -> Self {
+    /// For a sink with at most this many blocks in its queue and in hand; `kind` is its type in the configuration.
+    pub fn new(name: &str, kind: &'static str, buffer_bytes: usize, blocks_max: usize) -> Self {
         Self {
             name: name.to_owned(),
+            kind,
+            buffer_bytes,
             offered: Tally::default(),
             delivered: Tally::default(),
+            delivered_records: AtomicU64::new(0),
             dropped: Tally::default(),
             dropped_records: AtomicU64::new(0),
             resent: Tally::default(),
@@ -65,6 +71,25 @@ impl SinkCounters {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// How many bytes may wait for it.
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes
+    }
+
+    /// Counts a delivered block, with as many records as were counted in it.
+    pub fn deliver(&self, block: &CleanBlock, records: u64) {
+        self.delivered.add(1, block.len() as u64);
+        self.delivered_records.fetch_add(records, Relaxed);
+    }
+
+    pub fn delivered_records(&self) -> u64 {
+        self.delivered_records.load(Relaxed)
     }
 
     /// Counts a dropped block and reports drops now and then.

@@ -20,6 +20,10 @@ impl Failure {
         Self { place: "can't record exposures".to_owned(), error }
     }
 
+    pub(super) fn api(place: impl fmt::Display, error: io::Error) -> Self {
+        Self { place: format!("api ({place})"), error }
+    }
+
     pub(super) fn sink(name: &str, place: impl fmt::Display, error: io::Error) -> Self {
         Self { place: format!("sink {name} ({place})"), error }
     }

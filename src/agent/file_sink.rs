@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::outlet::Delivery;
 use super::queue::Intake;
 use super::sink::SinkEnd;
-use super::status::Condition;
+use super::status::{Condition, SinkIncident};
 use crate::codec::Framing;
 use std::io;
 use std::sync::Arc;
@@ -93,6 +93,7 @@ impl Output<'_> {
             self.counters.health.set(Condition::WaitingForSpace);
             if !full {
                 full = true;
+                self.counters.health.note(SinkIncident::NoSpace);
                 tracing::warn!(sink = self.name, path = %self.file.path().display(), %error, "waiting for space");
                 // Nothing more can be written for a while: let sources know what is safe.
                 self.sync().await?;
@@ -148,6 +149,7 @@ impl Output<'_> {
                 }
                 Err(error) if !failed => {
                     failed = true;
+                    self.counters.health.note(SinkIncident::NotReopened);
                     self.counters.health.set(Condition::Reopening);
                     tracing::warn!(sink = self.name, path = %self.file.path().display(), %error, "can't open the file again");
                 }

@@ -1,5 +1,6 @@
 //! How much memory a configuration may take at most.
 
+use super::api::{ANSWER_BYTES, CONNECTION_BYTES as API_CONNECTION_BYTES};
 use super::batch::BATCH_BYTES;
 use super::cgroup;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource};
@@ -37,7 +38,7 @@ const NAMED_MAX: usize = 3;
 /// The memory that a source or sink may take, all rules, or the program itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// `source NAME`, `sink NAME`, `redaction` (the work of one thread), `rules`, `ledger` or `program`.
+    /// `source NAME`, `sink NAME`, `redaction` (the work of one thread), `rules`, `ledger`, `api` or `program`.
     pub part: String,
     /// How many streams it has at a time.
     pub streams: usize,
@@ -97,11 +98,12 @@ impl Limits {
             keys: &[],
         });
         let program = Limit { part: "program".to_owned(), streams: 1, stream_bytes: PROGRAM_BYTES, keys: &[] };
-        Limits(sources.chain(sinks).chain(work(config)).chain(rules(config)).chain(ledger).chain([program]).collect())
+        let others = work(config).into_iter().chain(rules(config)).chain(ledger).chain(api(config)).chain([program]);
+        Limits(sources.chain(sinks).chain(others).collect())
     }
 
     /// One limit for each source and sink, in the order of the configuration, those of the threads that redact, one for all
-    /// rules, and one for the program.
+    /// rules, one for the API, and one for the program.
     pub fn parts(&self) -> &[Limit] {
         &self.0
     }
@@ -253,6 +255,15 @@ fn rules(config: &Config) -> Option<Limit> {
     let stream_bytes = rules.saturating_mul(RULE_BYTES_MAX);
     let keys: &[_] = &["rule_files"];
     (rules > 0).then(|| Limit { part: "rules".to_owned(), streams: threads, stream_bytes, keys })
+}
+
+/// What is asked of us: on each of its addresses as many connections, and the answers that are made.
+fn api(config: &Config) -> Option<Limit> {
+    let api = config.api.as_ref()?;
+    let sockets = 1 + usize::from(api.health_address.is_some());
+    let connections = api.max_connections.saturating_mul(API_CONNECTION_BYTES).saturating_mul(sockets);
+    let keys: &[_] = &["max_connections"];
+    Some(Limit { part: "api".to_owned(), streams: 1, stream_bytes: connections.saturating_add(ANSWER_BYTES), keys })
 }
 
 fn sink_bytes(sink: &Sink, block: usize) -> usize {

@@ -9,6 +9,7 @@
 //! Sources and sinks are tasks. A block goes from a source to all its sinks, in order; each sink acknowledges it when
 //! it is durable there. All queues are bounded in bytes, and a source reads no further while one is full.
 
+mod api;
 mod append_file;
 mod attempts;
 mod backoff;
@@ -59,4 +60,4 @@ pub use failure::Failure;
 pub use limits::{Limit, Limits, MemoryShort, worker_threads};
 pub use pipeline::{Agent, Outcome};
 pub use sandbox::{SandboxError, confine, reload_problems};
-pub use status::{Health, KeyStatus, SinkState, SinkStatus, SourceStatus, Status};
+pub use status::{Health, KeyStatus, Reading, SinkState, SinkStatus, SourceStatus, Status};

@@ -3,7 +3,7 @@
 use super::counters::SinkCounters;
 use super::queue::Feed;
 use super::sampled::Sampler;
-use super::status::SourceHealth;
+use super::status::{Meter, SourceHealth};
 use crate::ledger::Recorder;
 use crate::redact::CleanBlock;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub(super) struct Delivery {
     pub block: Arc<CleanBlock>,
     open: Arc<Open>,
     counters: Arc<SinkCounters>,
+    /// Whole records in it, where they are counted.
+    records: u64,
     /// The block's place in the sink's queue. It is free again when the block is delivered.
     pub(super) room: Option<OwnedSemaphorePermit>,
 }
@@ -23,7 +25,7 @@ pub(super) struct Delivery {
 impl Delivery {
     /// The sink's word that the block is durable.
     pub fn acknowledge(self) {
-        self.counters.delivered.add(1, self.block.len() as u64);
+        self.counters.deliver(&self.block, self.records);
         self.counters.health.delivered();
         self.open.close_one();
     }
@@ -65,7 +67,7 @@ pub(super) struct Closed;
 
 impl Outlet {
     pub fn new(feeds: Vec<impl Into<Feed>>) -> Self {
-        let health = Arc::new(SourceHealth::new(""));
+        let health = Arc::new(SourceHealth::new("", "", false));
         Self { feeds: feeds.into_iter().map(Into::into).collect(), sampler: Sampler::default(), recorder: None, health }
     }
 
@@ -77,6 +79,11 @@ impl Outlet {
     /// Where its source notes how it is.
     pub fn health(&self) -> &SourceHealth {
         &self.health
+    }
+
+    /// Where its source counts.
+    pub fn meter(&self) -> &Arc<Meter> {
+        self.health.meter()
     }
 
     /// Has blocks of its streams looked at a second time before they come here.
@@ -105,13 +112,16 @@ impl Outlet {
         let open = Arc::new(Open { sinks: AtomicUsize::new(self.feeds.len()), done: Notify::new() });
         // Before any wait, so that what is still waiting when the agent ends is counted as undelivered.
         self.count(&block);
+        let meter = self.meter();
+        let records = if meter.counts_records() { block.whole_records() as u64 } else { 0 };
         let handing = self.health.hand(block.len());
         for feed in self.feeds.iter() {
-            let delivery =
-                Delivery { block: block.clone(), open: open.clone(), counters: feed.counters.clone(), room: None };
+            let (block, open, counters) = (block.clone(), open.clone(), feed.counters.clone());
+            let delivery = Delivery { block, open, counters, records, room: None };
             feed.put(delivery).await?;
         }
         handing.done();
+        meter.released(records);
         Ok(Receipt(open))
     }
 

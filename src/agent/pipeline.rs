@@ -1,5 +1,6 @@
 //! The agent: binds sources to sinks, runs them, and ends them in order.
 
+use super::api::{Api, Facts, Serving};
 use super::append_file::AppendFile;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, WhenFull};
 use super::connections;
@@ -67,6 +68,7 @@ pub struct Agent {
     /// Locked for as long as the agent lives; only file sources and a ledger need it.
     data_dir: Option<Arc<DataDir>>,
     exposures: Option<Exposures>,
+    api: Option<Api>,
 }
 
 impl std::fmt::Debug for Agent {
@@ -101,14 +103,33 @@ impl Agent {
         }
         let sink_tls = tls::of_sinks(&config)?;
         let inlets = config.sources.iter().map(Inlet::open).collect::<Result<_, _>>()?;
+        let api = config.api.as_ref().map(Api::bind).transpose()?;
         let queues: Vec<_> = config.sinks.iter().map(queue).collect();
-        let source_health: Vec<_> =
-            config.sources.iter().map(|source| Arc::new(SourceHealth::new(&source.name))).collect();
+        // Nobody else reads how many there are, and counting them costs a pass over all that leaves.
+        let counts_records = config.api.is_some();
+        let source_health: Vec<_> = config
+            .sources
+            .iter()
+            .map(|source| Arc::new(SourceHealth::new(&source.name, source.kind.name(), counts_records)))
+            .collect();
         let sink_health = queues.iter().map(|(_, intake)| intake.counters.clone()).collect();
         let exposures = Exposures::open(&config, &redaction)?;
         let ledger = exposures.as_ref().map(|exposures| exposures.ledger().flusher());
         let health = Health::new(source_health.clone(), sink_health, ledger);
-        Ok(Self { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir, exposures })
+        let agent = Self {
+            config,
+            redaction,
+            inlets,
+            files,
+            sink_tls,
+            queues,
+            source_health,
+            health,
+            data_dir,
+            exposures,
+            api,
+        };
+        Ok(agent)
     }
 
     /// How it is, to be asked while it runs.
@@ -122,10 +143,18 @@ impl Agent {
         self.inlets[index].as_ref()?.local_addr()
     }
 
+    /// Where the API listens, and where for health if that is elsewhere.
+    pub fn api_addrs(&self) -> [Option<SocketAddr>; 2] {
+        self.api.as_ref().map(Api::local_addrs).unwrap_or_default()
+    }
+
     /// Runs until all sources have ended, a command ends it, or something fails for good.
     pub async fn run(self, control: Control) -> Outcome {
         Limits::of(&self.config).log();
-        Running::start(self, &control).run(control).await
+        match Running::start(self, &control) {
+            Ok(running) => running.run(control).await,
+            Err(failure) => Outcome::Io(failure),
+        }
     }
 }
 
@@ -153,16 +182,23 @@ struct Running {
     watcher: Watcher,
     source_health: Vec<Arc<SourceHealth>>,
     exposures: Option<Exposures>,
+    /// Answers until the end.
+    _api: Option<Serving>,
 }
 
 impl Running {
-    fn start(agent: Agent, control: &Control) -> Self {
-        let Agent { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir, exposures } =
-            agent;
+    fn start(agent: Agent, control: &Control) -> Result<Self, Failure> {
+        let Agent { config, redaction, inlets, files, sink_tls, queues, source_health, health, data_dir, .. } = agent;
+        let (exposures, api) = (agent.exposures, agent.api);
         health.with_keys(control.keys.clone());
+        let stop = watch::channel(Stop::Running).0;
+        let api = api.map(|api| {
+            let facts = Facts::new(health.clone(), redaction.clone(), stop.subscribe(), &config);
+            api.serve(facts, control.reopen.clone())
+        });
         let mut running = Self {
             grace: config.shutdown_grace,
-            stop: watch::channel(Stop::Running).0,
+            stop,
             reopen: control.reopen.clone(),
             sources: JoinSet::new(),
             sinks: JoinSet::new(),
@@ -174,6 +210,7 @@ impl Running {
             watcher: Watcher::new(health),
             source_health: source_health.clone(),
             exposures,
+            _api: api.transpose()?,
         };
         let mut feeds = Vec::new();
         for (((sink, file), tls), (feed, intake)) in config.sinks.iter().zip(files).zip(sink_tls).zip(queues) {
@@ -189,7 +226,7 @@ impl Running {
             let outlet = Outlet::new(feeds).sampled(sampler).recorded(recorder).of(health);
             running.start_source(source.clone(), &config, inlet, data_dir.clone(), &redaction, outlet);
         }
-        running
+        Ok(running)
     }
 
     fn start_sink(&mut self, sink: Sink, file: Option<AppendFile>, tls: Option<Fresh<ClientConfig>>, intake: Intake) {

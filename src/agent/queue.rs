@@ -38,7 +38,7 @@ pub(super) fn queue(sink: &Sink) -> (Feed, Intake) {
     // Every block takes room for its overhead at least, so that the channel is never full while there is room.
     let blocks_max = room_bytes / BLOCK_OVERHEAD_BYTES + 1;
     let (sender, blocks) = mpsc::channel(blocks_max);
-    let counters = Arc::new(SinkCounters::new(&sink.name, blocks_max));
+    let counters = Arc::new(SinkCounters::new(&sink.name, sink.kind.name(), sink.buffer_bytes, blocks_max));
     let feed =
         Feed { blocks: sender, room: room.clone(), room_bytes, when_full: sink.when_full, counters: counters.clone() };
     (feed, Intake { blocks, room, counters })
@@ -54,7 +54,7 @@ impl From<mpsc::Sender<Delivery>> for Feed {
             room: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             room_bytes,
             when_full: WhenFull::Block,
-            counters: Arc::new(SinkCounters::new("test", 1 << 16)),
+            counters: Arc::new(SinkCounters::new("test", "", room_bytes, 1 << 16)),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Streams of records whose output is looked at a second time, now and then, before it can reach a sink.
 
 use super::recording::Recording;
-use crate::codec::{Decoding, FramingError, RecordStream};
+use super::status::{Incident, Meter};
+use crate::codec::{Decoding, FramingError, RecordStream, StreamStats};
 use crate::redact::{Carry, CleanBlock, Redaction};
 use crate::second_look;
 use std::ops::Deref;
@@ -62,39 +63,49 @@ impl Sampler {
 /// The payload of the unwinding.
 struct Survivor;
 
-/// A stream of records with a second look at what it releases.
+/// A stream of records with a second look at what it releases. What it does is counted for its source.
 #[derive(Debug)]
 pub(super) struct SampledStream {
     records: RecordStream,
     sampler: Sampler,
     recording: Recording,
+    meter: Arc<Meter>,
+    counted: StreamStats,
 }
 
 impl SampledStream {
-    pub fn new(redaction: &Redaction, decoding: Decoding, sampler: Sampler, recording: Recording) -> Self {
-        Self { records: RecordStream::new(redaction, decoding), sampler, recording }
+    pub fn new(
+        redaction: &Redaction,
+        decoding: Decoding,
+        sampler: Sampler,
+        recording: Recording,
+        meter: Arc<Meter>,
+    ) -> Self {
+        let records = RecordStream::new(redaction, decoding);
+        Self { records, sampler, recording, meter, counted: StreamStats::default() }
     }
 
     /// As of [`RecordStream`].
     pub fn push(&mut self, input: &[u8], out: &mut CleanBlock) -> Result<(), FramingError> {
         let start = self.records.position();
+        self.meter.received(input.len());
         let pushed = self.look_at(out, |records, out| records.push(input, out));
         self.recording.note(&self.records, input, start);
-        pushed
+        self.note_broken(pushed)
     }
 
     /// As of [`RecordStream`].
     pub fn finish(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
         let finished = self.look_at(out, RecordStream::finish);
         self.end_records();
-        finished
+        self.note_broken(finished)
     }
 
     /// As of [`RecordStream`].
     pub fn end_input(&mut self, out: &mut CleanBlock) -> Result<(), FramingError> {
         let ended = self.look_at(out, RecordStream::end_input);
         self.end_records();
-        ended
+        self.note_broken(ended)
     }
 
     fn end_records(&mut self) {
@@ -117,7 +128,23 @@ impl SampledStream {
         let start = out.len();
         let result = redact(&mut self.records, out);
         self.sampler.look(&out.as_bytes()[start..]);
+        self.count();
         result
+    }
+
+    fn count(&mut self) {
+        self.meter.found(self.records.findings());
+        let (now, before) = (self.records.stats(), self.counted);
+        if now != before {
+            self.meter.note_times(Incident::SplitRecord, now.split_records.saturating_sub(before.split_records));
+            self.meter.note_times(Incident::NotJson, now.not_json.saturating_sub(before.not_json));
+            self.meter.note_times(Incident::ForeignRecord, now.foreign_records.saturating_sub(before.foreign_records));
+            self.counted = now;
+        }
+    }
+
+    fn note_broken(&self, result: Result<(), FramingError>) -> Result<(), FramingError> {
+        result.inspect_err(|_| self.meter.note(Incident::BrokenFraming))
     }
 
     /// As of [`RecordStream`].
@@ -161,7 +188,13 @@ mod tests {
     fn stream(redaction: &Redaction, sampler: &Sampler) -> SampledStream {
         let (framing, codec) = (Framing::NewlineDelimited, Codec::Text);
         let decoding = Decoding { framing, codec, max_record_bytes: 1 << 20, whole_records: true };
-        SampledStream::new(redaction, decoding, sampler.clone(), Recording::default())
+        SampledStream::new(
+            redaction,
+            decoding,
+            sampler.clone(),
+            Recording::default(),
+            Arc::new(Meter::new("tcp", false)),
+        )
     }
 
     /// Which of 100 blocks end it.

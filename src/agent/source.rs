@@ -93,7 +93,8 @@ impl Stream {
     ) -> Self {
         let place = |recorder: &Recorder| peer.map_or(Place::Source, |peer| recorder.peer(peer));
         let recording = Recording::new(outlet.recorder(), place);
-        let records = SampledStream::new(redaction, decoding, outlet.sampler().clone(), recording);
+        let (sampler, meter) = (outlet.sampler().clone(), outlet.meter().clone());
+        let records = SampledStream::new(redaction, decoding, sampler, recording, meter);
         Self { records, outlet, stop, over: false, bytes: 0, broken: false }
     }
 

@@ -5,7 +5,7 @@ use super::config::{Sink, TcpSink};
 use super::link::{Link, Progress};
 use super::queue::Intake;
 use super::sink::SinkEnd;
-use super::status::Condition;
+use super::status::{Condition, SinkIncident};
 use super::tls::{ClientConfig, Connector};
 use super::window::Window;
 use rustix::net::sockopt;
@@ -55,6 +55,7 @@ pub(super) async fn run(
                 return SinkEnd::Drained;
             }
             Err(error) => {
+                intake.counters.health.note(SinkIncident::LostConnection);
                 tracing::warn!(sink = sink.name, address = tcp.address, resent_bytes = resent, %error, "connection lost")
             }
         }
@@ -94,7 +95,10 @@ async fn reconnect(
                 intake.counters.health.set(Condition::Ready);
                 return Some(link);
             }
-            Err(error) => tracing::warn!(sink = sink.name, address = tcp.address, %error, "can't connect"),
+            Err(error) => {
+                intake.counters.health.note(SinkIncident::NotConnected);
+                tracing::warn!(sink = sink.name, address = tcp.address, %error, "can't connect");
+            }
         }
     }
 }

@@ -8,12 +8,14 @@ use super::connections::Shared;
 use super::failure::Failure;
 use super::seldom::Seldom;
 use super::source::{READ_BYTES, SourceReport, Stream, StreamEnd, decoding, reading_ends};
+use super::status::{Incident, Meter};
 use super::stop::Stop;
 use super::sys;
 use crate::redact::CleanBlock;
 use rustix::net::{RecvFlags, sockopt};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -38,8 +40,9 @@ pub(super) fn receive_buffer_bytes(socket: &UdpSocket) -> usize {
 
 pub(super) async fn run(shared: Shared, udp: UdpSource, socket: UdpSocket) -> Result<SourceReport, Failure> {
     let Shared { source, redaction, outlet, mut stop, grace, .. } = shared;
+    let meter = outlet.meter().clone();
     let mut stream = Stream::new(&redaction, decoding(&source, true), outlet, stop.clone(), None);
-    let mut receiver = Receiver::new(&source.name, udp.permit_origin, socket);
+    let mut receiver = Receiver::new(&source.name, udp.permit_origin, socket, meter);
     let mut open = true;
     while open {
         let ready = tokio::select! {
@@ -67,6 +70,7 @@ pub(super) async fn run(shared: Shared, udp: UdpSource, socket: UdpSocket) -> Re
 
 struct Receiver {
     source: String,
+    meter: Arc<Meter>,
     origins: Origins,
     socket: UdpSocket,
     buffer: Vec<u8>,
@@ -82,7 +86,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn new(source: &str, origins: Origins, socket: UdpSocket) -> Self {
+    fn new(source: &str, origins: Origins, socket: UdpSocket, meter: Arc<Meter>) -> Self {
         let seldom = || Seldom::new(REPORT_INTERVAL);
         let counted = sys::datagrams_dropped(&socket);
         if let Err(error) = &counted {
@@ -90,6 +94,7 @@ impl Receiver {
         }
         Self {
             source: source.to_owned(),
+            meter,
             origins,
             socket,
             // Larger than any datagram, but for jumbograms.
@@ -123,20 +128,19 @@ impl Receiver {
             self.datagrams += 1;
             let from = from.and_then(|from| SocketAddr::try_from(from).ok());
             let Some(peer) = from.filter(|from| self.origins.permit(from.ip())) else {
+                self.meter.note(Incident::RefusedOrigin);
                 if let (Some(refused), Some(peer)) = (self.refused.count(), from) {
                     let source = &self.source;
                     tracing::warn!(source, refused, %peer, "datagrams refused: their address is not in `permit_origin`");
                 }
                 continue;
             };
-            if whole_len > len
-                && let Some(truncated) = self.truncated.count()
-            {
-                tracing::warn!(
-                    source = self.source,
-                    truncated,
-                    "datagrams were longer than 64 KiB: their ends are lost"
-                );
+            if whole_len > len {
+                self.meter.note(Incident::CutDatagram);
+                if let Some(truncated) = self.truncated.count() {
+                    let source = &self.source;
+                    tracing::warn!(source, truncated, "datagrams were longer than 64 KiB: their ends are lost");
+                }
             }
             stream.datagram(&self.buffer[..len], &peer, &mut self.block);
         }
@@ -167,6 +171,7 @@ impl Receiver {
         let Ok(now) = sys::datagrams_dropped(&self.socket) else { return };
         self.kernel_count = Some(now);
         let dropped = u64::from(now.wrapping_sub(before));
+        self.meter.note_times(Incident::DroppedDatagram, dropped);
         if dropped > 0
             && let Some(dropped) = self.dropped.add(dropped)
         {
@@ -180,6 +185,7 @@ impl Receiver {
     }
 
     fn failed(&self, error: &io::Error) {
+        self.meter.note(Incident::FailedReceive);
         if let Some(times) = self.failures.count() {
             tracing::warn!(source = self.source, times, %error, "can't receive");
         }

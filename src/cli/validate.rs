@@ -29,7 +29,7 @@ pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
     let config = Config::load(path).map_err(|diagnostics| {
         Failure::new(Exit::Config, format_args!("the configuration can't be used\n{}", diagnostics.render(color)))
     })?;
-    let problems = config.tls_problems();
+    let problems = config.file_problems();
     if !problems.is_empty() {
         let message = format!("the configuration can't be used\n{}", problems.join("\n"));
         return Err(Failure::new(Exit::Config, message));

@@ -86,6 +86,14 @@ impl CleanBlock {
         })
     }
 
+    /// How many records have their end in it.
+    pub fn whole_records(&self) -> usize {
+        match self.delimiter {
+            Some(delimiter) => memchr::memchr_iter(delimiter, &self.bytes).count(),
+            None => self.ends.len(),
+        }
+    }
+
     /// Where each record that carries no delimiter ends, in bytes from the start of the block.
     pub fn record_ends(&self) -> &[usize] {
         &self.ends

@@ -1,7 +1,7 @@
 //! An agent under test, and what stands around it.
 
 use beartrap::agent::config::{
-    Config, ConnectionLimits, FileSink, Origins, Redact, SandboxMode, Sink, SinkKind, Source, SourceKind, TcpSink,
+    Api, Config, ConnectionLimits, FileSink, Origins, Redact, SandboxMode, Sink, SinkKind, Source, SourceKind, TcpSink,
     TcpSource, WhenFull,
 };
 use beartrap::agent::{Agent, Controller, Health, Outcome};
@@ -75,6 +75,20 @@ pub fn config(sources: Vec<Source>, sinks: Vec<Sink>) -> Config {
         sources,
         sinks,
         ledger: None,
+        api: None,
+    }
+}
+
+/// An API on ports of the system's choice.
+pub fn api() -> Api {
+    Api {
+        address: ([127, 0, 0, 1], 0).into(),
+        health_address: None,
+        token_file: None,
+        allowed_hosts: Vec::new(),
+        ready_requires_delivery: false,
+        max_connections: 64,
+        request_timeout: Duration::from_secs(10),
     }
 }
 
@@ -87,6 +101,8 @@ pub fn redaction() -> Redaction {
 pub struct Running {
     pub address: SocketAddr,
     pub health: Health,
+    /// Where its API is, and where for health.
+    pub api: [Option<SocketAddr>; 2],
     pub controller: Controller,
     thread: JoinHandle<Outcome>,
     log: Log,
@@ -109,16 +125,16 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let outcome = runtime.block_on(async {
                 let agent = Agent::bind(config, redaction()).await.expect("everything opens");
-                ready.send((agent.local_addr("app"), agent.health())).expect("the test waits");
+                ready.send((agent.local_addr("app"), agent.health(), agent.api_addrs())).expect("the test waits");
                 agent.run(control).await
             });
             runtime.shutdown_background();
             outcome
         });
-        let (address, health) = bound.recv_timeout(PATIENCE).expect("the agent starts");
+        let (address, health, api) = bound.recv_timeout(PATIENCE).expect("the agent starts");
         // Not every source has one.
         let address = address.unwrap_or(([0, 0, 0, 0], 0).into());
-        Self { address, health, controller, thread, log }
+        Self { address, health, api, controller, thread, log }
     }
 
     pub fn connect(&self) -> TcpStream {

@@ -2,9 +2,12 @@
 
 mod certificates;
 mod harness;
+mod http;
 mod process;
 mod program;
 
+mod api;
+mod api_pressure;
 mod connections;
 mod faults;
 mod file_sink;

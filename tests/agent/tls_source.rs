@@ -255,7 +255,7 @@ fn files_that_do_not_fit_stop_the_start() {
     let tls = files.server(&authority.sign(), None);
     write_private(&files.path("tls.key"), &authority.sign().key.serialize_pem());
     let config = config(vec![tls_source(10, tls)], vec![file_sink(&files.path("out.log"))]);
-    assert_eq!(config.tls_problems().len(), 1);
+    assert_eq!(config.file_problems().len(), 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let failure = runtime.block_on(beartrap::agent::Agent::bind(config, redaction())).expect_err("it does not fit");
     assert!(failure.to_string().contains("it does not belong to the first certificate in `tls.crt_file`"), "{failure}");

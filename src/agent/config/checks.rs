@@ -1,5 +1,6 @@
 //! What must hold between sections.
 
+use super::api::FoundApi;
 use super::diagnostics::{Problem, Report};
 use super::section::{Section, Text, closest, is_plain_word, list};
 use super::sinks::NamedSink;
@@ -10,7 +11,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// Reports what is wrong between sources, sinks and `data_dir`.
-pub(super) fn check(root: &Section<'_>, data_dir: Option<&Path>, sources: &[NamedSource<'_>], sinks: &[NamedSink<'_>]) {
+pub(super) fn check(
+    root: &Section<'_>,
+    data_dir: Option<&Path>,
+    sources: &[NamedSource<'_>],
+    sinks: &[NamedSink<'_>],
+    api: Option<&FoundApi>,
+) {
     let report = root.report;
     for (section, example) in [("sources", "[sources.NAME]"), ("sinks", "[sinks.NAME]")] {
         if root.lacks(section) {
@@ -22,6 +29,9 @@ pub(super) fn check(root: &Section<'_>, data_dir: Option<&Path>, sources: &[Name
     check_single(report, sources.iter().filter(|s| s.kind == Some("stdin")).map(|s| &s.name), "standard input");
     check_single(report, sinks.iter().filter(|s| s.kind == Some("stdout")).map(|s| &s.name), "standard output");
     check_listeners(report, sources);
+    if let Some(api) = api {
+        check_api(report, sources, api);
+    }
     for (index, sink) in sinks.iter().enumerate() {
         check_target(report, data_dir, sources, sink, &sinks[..index]);
         check_feed(report, sources, sink);
@@ -106,6 +116,22 @@ fn check_listeners(report: &Report, sources: &[NamedSource<'_>]) {
         if let Some(earlier) = sources[..index].iter().find(clashes) {
             report.add(Problem::at(span, format!("source `{}` listens on this address already", earlier.name.text)));
         }
+    }
+}
+
+/// Nothing else listens where the API does.
+fn check_api(report: &Report, sources: &[NamedSource<'_>], found: &FoundApi) {
+    let own = [Some(found.api.address), found.api.health_address];
+    for (address, span) in own.into_iter().zip(&found.address_spans) {
+        let Some(address) = address else { continue };
+        let clashes = |source: &&NamedSource<'_>| address_of(source).is_some_and(|other| same_socket(other, address));
+        if let Some(source) = sources.iter().find(clashes) {
+            report.add(Problem::at(span, format!("source `{}` listens on this address already", source.name.text)));
+        }
+    }
+    if own[1].is_some_and(|health| same_socket(health, found.api.address)) {
+        let help = "leave `health_address` out: without it health and metrics are on `address` too";
+        report.add(Problem::at(&found.address_spans[1], "`address` is the same").help(help));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The vocabulary: every key, with the default and the range of the numbers.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// A number of things or bytes.
@@ -56,6 +57,10 @@ pub(super) const MAX_LIFETIME: Whole =
     Whole { key: "max_lifetime_secs", unit: "seconds", default: 86_400, min: 1, max: 3_153_600_000 };
 pub(super) const MAX_SOURCES: Whole = Whole { key: "max_sources", unit: "sources", default: 3, min: 1, max: 65_536 };
 
+/// It has fewer callers than a source, and they stay shortly.
+pub(super) const API_MAX_CONNECTIONS: Whole =
+    Whole { key: "max_connections", unit: "connections", default: 64, min: 8, max: 1024 };
+
 pub(super) const SHUTDOWN_GRACE: Seconds = Seconds { key: "shutdown_grace_secs", default: 10.0, min: 0.0, max: 3600.0 };
 pub(super) const GLOB_INTERVAL: Seconds = Seconds { key: "glob_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
 pub(super) const POLL_INTERVAL: Seconds = Seconds { key: "poll_interval_secs", default: 0.25, min: 0.01, max: 60.0 };
@@ -78,6 +83,11 @@ pub(super) const HANDSHAKE_TIMEOUT: Seconds =
 /// 90 days; 0 is for ever.
 pub(super) const RETENTION: Seconds =
     Seconds { key: "retention_secs", default: 7_776_000.0, min: 0.0, max: 3_153_600_000.0 };
+
+pub(super) const REQUEST_TIMEOUT: Seconds =
+    Seconds { key: "request_timeout_secs", default: 10.0, min: 0.5, max: 300.0 };
+
+pub(super) const API_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9614);
 
 const WHOLES: &[&Whole] = &[
     &MAX_RECORD_BYTES,
@@ -107,9 +117,11 @@ const SECONDS: &[&Seconds] = &[
     &ACK_TIMEOUT,
     &HANDSHAKE_TIMEOUT,
     &RETENTION,
+    &REQUEST_TIMEOUT,
 ];
 
-pub(super) const ROOT: &[&str] = &["data_dir", SHUTDOWN_GRACE.key, "sandbox", "redact", "sources", "sinks", "ledger"];
+pub(super) const ROOT: &[&str] =
+    &["data_dir", SHUTDOWN_GRACE.key, "sandbox", "redact", "sources", "sinks", "ledger", "api"];
 pub(super) const LEDGER: &[&str] =
     &["path", "instance", RETENTION.key, MAX_ENTRIES.key, "issuers", MAX_LIFETIME.key, MAX_SOURCES.key];
 pub(super) const REDACT: &[&str] = &[
@@ -121,6 +133,15 @@ pub(super) const REDACT: &[&str] = &[
     "weak_fingerprints",
     "replacement",
     VERIFY_SAMPLE.key,
+];
+pub(super) const API: &[&str] = &[
+    "address",
+    "health_address",
+    "token_file",
+    "allowed_hosts",
+    "ready_requires_delivery",
+    API_MAX_CONNECTIONS.key,
+    REQUEST_TIMEOUT.key,
 ];
 pub(super) const FRAMING: &[&str] = &["method", "character_delimited"];
 pub(super) const CHARACTER_DELIMITED: &[&str] = &["delimiter"];
@@ -181,16 +202,13 @@ pub(super) const SINK: Kinds = Kinds {
     ],
 };
 
-/// Keys of the design that this version refuses rather than ignores.
-pub(super) const NOT_SUPPORTED: &[&str] = &["api"];
-
 /// Keys of Vector that turn checks off. There are none here.
 pub(super) const NO_SWITCHES: &[&str] = &["verify_certificate", "verify_hostname"];
 
 /// One key, as the reference documents it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The table it stands in: empty at the top, else `redact`, `sources`, `sinks` or `ledger`.
+    /// The table it stands in: empty at the top, else `redact`, `sources`, `sinks`, `ledger` or `api`.
     pub section: &'static str,
     /// The `type` that it belongs to; empty if it belongs to each.
     pub kind: &'static str,
@@ -206,6 +224,7 @@ pub fn keys() -> Vec<Key> {
     add(&mut keys, "", "", ROOT);
     add(&mut keys, "redact", "", REDACT);
     add(&mut keys, "ledger", "", LEDGER);
+    add(&mut keys, "api", "", API);
     for (section, kinds) in [("sources", &SOURCE), ("sinks", &SINK)] {
         add(&mut keys, section, "", kinds.any);
         for (kind, names) in kinds.of {
@@ -218,7 +237,7 @@ pub fn keys() -> Vec<Key> {
 fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[&str]) {
     for name in names {
         let names: &[&str] = match *name {
-            "redact" | "sources" | "sinks" | "ledger" => continue,
+            "redact" | "sources" | "sinks" | "ledger" | "api" => continue,
             "framing" => &["framing.method", "framing.character_delimited.delimiter"],
             "decoding" => &["decoding.codec"],
             "encoding" => &["encoding.codec"],
@@ -227,7 +246,8 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
             _ => &[name],
         };
         for name in names {
-            let whole = WHOLES.iter().find(|number| number.key == *name);
+            let of_api = (section == "api").then_some(&API_MAX_CONNECTIONS).filter(|number| number.key == *name);
+            let whole = of_api.or(WHOLES.iter().copied().find(|number| number.key == *name));
             let seconds = SECONDS.iter().find(|number| number.key == *name);
             let share = [&VERIFY_SAMPLE].into_iter().find(|number| number.key == *name);
             let number = whole
@@ -242,7 +262,7 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
 /// Whether a word is one of the keys or sections.
 pub(super) fn is_vocabulary(word: &str) -> bool {
     let kinds = [&SOURCE, &SINK];
-    let tables = [ROOT, REDACT, LEDGER, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES, NOT_SUPPORTED];
+    let tables = [ROOT, REDACT, LEDGER, API, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES];
     tables.iter().any(|keys| keys.contains(&word))
         || kinds.iter().any(|kinds| kinds.any.contains(&word) || kinds.of.iter().any(|(_, keys)| keys.contains(&word)))
 }

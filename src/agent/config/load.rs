@@ -1,5 +1,6 @@
 //! From a file's bytes to a valid [`Config`].
 
+use super::api;
 use super::checks;
 use super::diagnostics::{Diagnostics, Problem, Report};
 use super::keys;
@@ -123,7 +124,8 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
         .collect();
     let sinks: Vec<NamedSink<'_>> =
         root.named_sections("sinks").into_iter().map(|(name, section)| sinks::sink(name, &section, base)).collect();
-    checks::check(root, data_dir.as_deref(), &sources, &sinks);
+    let api = root.section("api").map(|section| api::api(&section, base));
+    checks::check(root, data_dir.as_deref(), &sources, &sinks, api.as_ref());
     let ledger = match root.section("ledger") {
         Some(section) => ledger::ledger(&section, base, data_dir.as_deref(), &sources),
         None => {
@@ -140,6 +142,7 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
         sources: sources.into_iter().filter_map(|named| named.source).collect(),
         sinks: sinks.into_iter().filter_map(|named| named.sink).collect(),
         ledger,
+        api: api.map(|found| found.api),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration as the agent uses it: resolved and valid.
 
+mod api;
 mod checks;
 mod diagnostics;
 mod keys;
@@ -39,6 +40,27 @@ pub struct Config {
     pub sinks: Vec<Sink>,
     /// `[ledger]`
     pub ledger: Option<Ledger>,
+    /// `[api]`; without it nothing listens.
+    pub api: Option<Api>,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where health and metrics are, for everybody; without it they are on `address`.
+    pub health_address: Option<SocketAddr>,
+    /// The file with the token that callers must know.
+    pub token_file: Option<PathBuf>,
+    /// Names by which it may be called besides its address.
+    pub allowed_hosts: Vec<String>,
+    /// Whether a sink that does not deliver makes the agent not ready.
+    pub ready_requires_delivery: bool,
+    /// How many connections it has at once.
+    pub max_connections: usize,
+    /// How long a request may take, from its first byte to the last one of the answer.
+    pub request_timeout: Duration,
 }
 
 /// How the process is restricted to what the configuration names.
@@ -107,6 +129,19 @@ pub enum SourceKind {
     Udp(UdpSource),
     /// A listening Unix socket.
     Unix(UnixSource),
+}
+
+impl SourceKind {
+    /// Its `type`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            SourceKind::Stdin => "stdin",
+            SourceKind::File(_) => "file",
+            SourceKind::Tcp(_) => "tcp",
+            SourceKind::Udp(_) => "udp",
+            SourceKind::Unix(_) => "unix",
+        }
+    }
 }
 
 /// `type = "file"`
@@ -221,6 +256,17 @@ pub enum SinkKind {
     Tcp(TcpSink),
 }
 
+impl SinkKind {
+    /// Its `type`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            SinkKind::Stdout => "stdout",
+            SinkKind::File(_) => "file",
+            SinkKind::Tcp(_) => "tcp",
+        }
+    }
+}
+
 /// `type = "file"` of a sink
 #[derive(Clone, Debug)]
 pub struct FileSink {
@@ -291,7 +337,7 @@ impl Config {
     /// The files besides the key file that are read again while the agent runs.
     pub fn reloaded_files(&self) -> Vec<PathBuf> {
         let of_identity = |identity: &Identity| [identity.crt_file.clone(), identity.key_file.clone()];
-        let mut files = Vec::new();
+        let mut files: Vec<_> = self.api.iter().filter_map(|api| api.token_file.clone()).collect();
         for source in &self.sources {
             if let SourceKind::Tcp(TcpSource { tls: Some(tls), .. }) = &source.kind {
                 files.extend(of_identity(&tls.identity));
@@ -307,8 +353,10 @@ impl Config {
         files
     }
 
-    /// Reads the files that sources and sinks name for TLS, and says what is wrong with them: one line each.
-    pub fn tls_problems(&self) -> Vec<String> {
-        super::tls::problems(self)
+    /// Reads the secrets and certificates besides the key file, and says what is wrong with them: one line each.
+    pub fn file_problems(&self) -> Vec<String> {
+        let mut problems = super::tls::problems(self);
+        problems.extend(self.api.as_ref().and_then(super::api::token_problem));
+        problems
     }
 }

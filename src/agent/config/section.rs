@@ -39,10 +39,7 @@ impl<'a> Section<'a> {
                 continue;
             }
             let quoted = self.quote(name);
-            if keys::NOT_SUPPORTED.contains(&name) {
-                let message = format!("{quoted} is not supported in this version");
-                self.report.add(Problem::at(&span, message).help("leave it out: it would have no effect"));
-            } else if keys::NO_SWITCHES.contains(&name) {
+            if keys::NO_SWITCHES.contains(&name) {
                 let message = format!("there is no {quoted}: certificates and names are always checked");
                 let help = "leave it out; `tls.ca_file` names the authorities that are trusted";
                 self.report.add(Problem::at(&span, message).help(help));

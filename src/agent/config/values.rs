@@ -139,6 +139,9 @@ impl Section<'_> {
     }
 }
 
+/// RFC 1035 §2.3.4, as text.
+pub(super) const HOST_LEN_MAX: usize = 253;
+
 /// Why a value is refused, to follow the key's name.
 #[derive(Debug)]
 pub(super) struct Wrong {
@@ -213,7 +216,7 @@ fn peer_address(text: &str) -> Result<(), Wrong> {
         Some(ip) => ip.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            (1..=253).contains(&host.len()) && host.bytes().all(allowed)
+            (1..=HOST_LEN_MAX).contains(&host.len()) && host.bytes().all(allowed)
         }
     };
     if valid { Ok(()) } else { Err(wrong()) }

@@ -69,6 +69,8 @@ impl<L: Listen> Acceptor<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::status::Meter;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     /// Fails so often, and then nobody connects.
@@ -88,7 +90,8 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_a_descriptor_who_is_not_there() {
-        let (mut acceptor, events) = (Acceptor::new(Failing(AtomicUsize::new(3))), Events::new("app"));
+        let (mut acceptor, events) =
+            (Acceptor::new(Failing(AtomicUsize::new(3))), Events::new("app", Arc::new(Meter::new("tcp", false))));
         let began = Instant::now();
         for _ in 0..3 {
             assert!(acceptor.accept(&events).await.is_none() && acceptor.is_starved());

@@ -2,6 +2,7 @@
 
 use super::super::config::ConnectionLimits;
 use super::super::source::{READ_BYTES, SourceReport, Stream, StreamEnd, decoding, reading_ends};
+use super::super::status::Incident;
 use super::handshakes::Turn;
 use super::record_clock::RecordClock;
 use super::table::Activity;
@@ -58,6 +59,9 @@ impl Connection {
         let read = self.read(&mut socket, &mut stream, ends).await;
         self.activity.busy();
         let lost = matches!(read, Ok(InputEnd::Lost));
+        if lost {
+            shared.outlet.meter().note(Incident::LostStream);
+        }
         let end = match read {
             Ok(_) => stream.finish().await,
             Err(end) => Err(end),

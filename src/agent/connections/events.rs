@@ -1,8 +1,10 @@
 //! What happens to connections beside their bytes.
 
 use super::super::seldom::Seldom;
+use super::super::status::{Incident, Meter};
 use super::Peer;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Anybody who reaches the port can make these things happen; the log hears of each this often.
@@ -36,6 +38,7 @@ impl ConnectionCounts {
 /// Counts all, and logs at a bounded rate. Of each kind the log names the last peer.
 pub(super) struct Events {
     source: String,
+    meter: Arc<Meter>,
     refused_origins: Seldom,
     refused_per_peer: Seldom,
     failed_handshakes: Seldom,
@@ -46,10 +49,11 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub fn new(source: &str) -> Self {
+    pub fn new(source: &str, meter: Arc<Meter>) -> Self {
         let seldom = || Seldom::new(REPORT_INTERVAL);
         Self {
             source: source.to_owned(),
+            meter,
             refused_origins: seldom(),
             refused_per_peer: seldom(),
             failed_handshakes: seldom(),
@@ -71,18 +75,21 @@ impl Events {
     }
 
     pub fn refused_origin(&self, peer: Peer) {
+        self.meter.note(Incident::RefusedOrigin);
         if let Some(refused) = self.refused_origins.count() {
             tracing::warn!(source = self.source, refused, %peer, "connections refused: their address is not in `permit_origin`");
         }
     }
 
     pub fn refused_per_peer(&self, peer: Peer) {
+        self.meter.note(Incident::RefusedPerPeer);
         if let Some(refused) = self.refused_per_peer.count() {
             tracing::warn!(source = self.source, refused, %peer, "connections refused: their address has `max_connections_per_peer`");
         }
     }
 
     pub fn failed_handshake(&self, peer: Peer, error: &io::Error) {
+        self.meter.note(Incident::FailedHandshake);
         tracing::debug!(source = self.source, %peer, %error, "no connection: the handshake failed");
         if let Some(failed) = self.failed_handshakes.count() {
             tracing::warn!(source = self.source, failed, %peer, %error, "handshakes failed; the last of them");
@@ -90,12 +97,14 @@ impl Events {
     }
 
     pub fn closed_idle(&self, peer: Peer) {
+        self.meter.note(Incident::ClosedIdle);
         if let Some(closed) = self.closed_idle.count() {
             tracing::warn!(source = self.source, closed, %peer, "idle connections closed because others wait");
         }
     }
 
     pub fn timed_out_record(&self, peer: Peer) {
+        self.meter.note(Incident::TimedOutRecord);
         if let Some(records) = self.timed_out_records.count() {
             tracing::warn!(source = self.source, records, %peer, "records waited too long for their end and leave in pieces");
         }
@@ -109,6 +118,7 @@ impl Events {
 
     /// To be called once each time that it begins, however long it lasts.
     pub fn not_accepted(&self, error: &io::Error) {
+        self.meter.note(Incident::NotAccepted);
         if let Some(times) = self.not_accepted.count() {
             tracing::warn!(source = self.source, times, %error, "can't accept connections");
         }

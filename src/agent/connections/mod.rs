@@ -126,7 +126,7 @@ impl Shared {
         stop: watch::Receiver<Stop>,
         grace: Duration,
     ) -> Self {
-        let events = Events::new(&source.name);
+        let events = Events::new(&source.name, outlet.meter().clone());
         Self { source, redaction, outlet, stop, grace, events }
     }
 }
@@ -242,6 +242,7 @@ impl<L: Listen, H: Handshake<L::Socket>> Open<L, H> {
         let activity = connection.activity();
         let task = self.tasks.spawn(connection.run(self.handshake.clone(), socket, turn));
         self.table.add(task.id(), peer.ip(), activity);
+        self.shared.outlet.meter().set_open(self.table.len());
     }
 
     /// Adds a connection's report. False if its sinks have ended, and with them the source.
@@ -249,6 +250,7 @@ impl<L: Listen, H: Handshake<L::Socket>> Open<L, H> {
         match ended {
             Ok((id, connection)) => {
                 self.table.remove(id);
+                self.shared.outlet.meter().set_open(self.table.len());
                 self.report.add(&connection.report);
                 connection.sinks_open
             }

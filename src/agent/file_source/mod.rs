@@ -22,7 +22,7 @@ use super::checkpoint::{Checkpoint, Entry};
 use super::config;
 use super::data_dir::DataDir;
 use super::outlet::{Outlet, Receipt};
-use super::status::Trouble;
+use super::status::{Incident, Trouble};
 use super::stop::Stop;
 use crate::codec::{Decoding, RecordStream, StreamStats};
 use crate::redact::{CleanBlock, Counts, Redaction};
@@ -36,6 +36,10 @@ use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch::Receiver;
 use watch::Watch;
+
+/// How often it is said how much is left in the files, and of how many the system is asked for that each time.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+const TELL_ASKS: usize = 1000;
 
 /// How soon after news further ones are asked for.
 const NEWS_PAUSE: Duration = Duration::from_millis(5);
@@ -170,6 +174,7 @@ struct Task {
     next_news: Instant,
     saving: Saving,
     attempts: Attempts,
+    next_tell: Instant,
     outlet: Outlet,
     stop: Receiver<Stop>,
     report: SourceReport,
@@ -200,6 +205,7 @@ impl Task {
             redaction: redaction.clone(),
             sampler,
             recorder: outlet.recorder().cloned(),
+            meter: outlet.meter().clone(),
             key: data_dir.identity_key().clone(),
             poll_interval: file.poll_interval,
             rotate_wait: file.rotate_wait,
@@ -214,6 +220,7 @@ impl Task {
             discovery,
             saving: Saving::new(checkpoint, file.checkpoint_interval, outlet.recorder().cloned()),
             attempts,
+            next_tell: Instant::now(),
             outlet,
             stop,
             report: SourceReport::default(),
@@ -238,6 +245,8 @@ impl Task {
         for file in &mut self.files {
             file.end_stream(&mut self.report);
         }
+        self.next_tell = Instant::now();
+        self.tell();
         self.report.unacknowledged_blocks = self.files.iter().map(|file| file.unacknowledged_blocks() as u64).sum();
         Ok(self.report)
     }
@@ -293,6 +302,7 @@ impl Task {
                 Ok(true)
             }
             Err(error) => {
+                self.shared.meter.note(Incident::UnreadableFile);
                 self.discovery.warn(&self.shared.source, &file.path, &error.to_string());
                 file.delay(&self.shared);
                 Ok(false)
@@ -399,6 +409,20 @@ impl Task {
             self.discover();
         }
         self.store_checkpoint_if_due();
+        self.tell();
+    }
+
+    /// Says how it is, for whoever asks.
+    fn tell(&mut self) {
+        let meter = &self.shared.meter;
+        meter.set_unnoted(self.saving.behind_since());
+        let now = Instant::now();
+        if now >= self.next_tell {
+            self.next_tell = now + TELL_INTERVAL;
+            meter.set_open(self.files.iter().filter(|file| file.is_open()).count());
+            let mut asks = TELL_ASKS;
+            meter.set_lag(self.files.iter().map(|file| file.lag_bytes(&mut asks)).sum());
+        }
     }
 
     fn collect_receipts(&mut self) -> bool {
@@ -414,6 +438,7 @@ impl Task {
             }
             if file.is_gone() && file.has_unread() {
                 report.lost_files += 1;
+                shared.meter.note(Incident::LostFile);
                 tracing::warn!(source = shared.source, path = %file.path.display(), "file is gone and was not open: its end may be lost");
             }
             file.end_stream(report);
@@ -438,6 +463,7 @@ impl Task {
             // The older one stays; that costs duplicates after a crash, and the next attempt may do.
             Some(Err(error)) => {
                 self.outlet.health().set(Trouble::Checkpoint, true);
+                self.shared.meter.note(Incident::FailedCheckpoint);
                 let path = self.saving.path().display();
                 tracing::error!(source = self.shared.source, %path, %error, "checkpoint can't be written");
             }

@@ -6,6 +6,7 @@
 use super::super::attempts::{Attempts, Place, Suspicion};
 use super::super::identity::FileId;
 use super::super::sampled::SampledStream;
+use super::super::status::Incident;
 use super::SourceReport;
 use super::follower::Shared;
 use crate::codec::{Codec, FramingError, RecordEnds};
@@ -161,6 +162,7 @@ impl Careful {
         }
         tracing::error!(source, %path, offset = self.start, records = self.records, "the engine failed at records: markers stand for them");
         work.report.poison_records += self.records;
+        work.shared.meter.note_times(Incident::PoisonRecord, self.records);
         self.records = 0;
     }
 

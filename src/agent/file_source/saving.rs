@@ -16,8 +16,8 @@ pub(super) struct Saving {
     checkpoint: Checkpoint,
     interval: Duration,
     next: Instant,
-    /// Something is not in the checkpoint yet.
-    is_dirty: bool,
+    /// Since when something is not in the checkpoint.
+    dirty_since: Option<Instant>,
     recorder: Option<Recorder>,
     prepared: Option<Prepared>,
 }
@@ -27,41 +27,53 @@ struct Prepared {
     entries: Vec<Entry>,
     ticket: FlushTicket,
     until: Instant,
+    dirty_since: Instant,
 }
 
 impl Saving {
     /// The first one is due now.
     pub fn new(checkpoint: Checkpoint, interval: Duration, recorder: Option<Recorder>) -> Self {
-        Self { checkpoint, interval, next: Instant::now(), is_dirty: true, recorder, prepared: None }
+        let now = Instant::now();
+        Self { checkpoint, interval, next: now, dirty_since: Some(now), recorder, prepared: None }
     }
 
     /// Something has changed, if `is_dirty`.
     pub fn note(&mut self, is_dirty: bool) {
-        self.is_dirty |= is_dirty;
+        if is_dirty {
+            self.dirty_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Since when something is not in the checkpoint.
+    pub fn behind_since(&self) -> Option<Instant> {
+        self.prepared.as_ref().map(|prepared| prepared.dirty_since).or(self.dirty_since)
     }
 
     /// When there is something to do.
     pub fn due(&self) -> Option<Instant> {
         match self.prepared {
             Some(_) => Some(Instant::now() + LEDGER_PAUSE),
-            None => self.is_dirty.then_some(self.next),
+            None => self.dirty_since.map(|_| self.next),
         }
     }
 
     /// Writes what is due, and gives what was written.
     pub fn save_if_due(&mut self, entries: impl FnOnce() -> Vec<Entry>) -> Option<io::Result<Vec<Entry>>> {
         let now = Instant::now();
-        if self.prepared.is_none() && self.is_dirty && now >= self.next {
+        if self.prepared.is_none()
+            && now >= self.next
+            && let Some(dirty_since) = self.dirty_since.take()
+        {
             self.next = now + self.interval;
-            self.is_dirty = false;
             let entries = entries();
-            let Some(recorder) = &self.recorder else { return Some(self.store(entries)) };
-            self.prepared = Some(Prepared { entries, ticket: recorder.ask_flush(), until: now + LEDGER_WAIT_MAX });
+            let Some(recorder) = &self.recorder else { return Some(self.store(entries, dirty_since)) };
+            let (ticket, until) = (recorder.ask_flush(), now + LEDGER_WAIT_MAX);
+            self.prepared = Some(Prepared { entries, ticket, until, dirty_since });
         }
         let recorder = self.recorder.as_ref()?;
         let prepared =
             self.prepared.take_if(|prepared| now >= prepared.until || recorder.is_settled(prepared.ticket))?;
-        Some(self.store(prepared.entries))
+        Some(self.store(prepared.entries, prepared.dirty_since))
     }
 
     /// Writes the last one.
@@ -69,13 +81,16 @@ impl Saving {
         if let Some(recorder) = &self.recorder {
             recorder.flush(LEDGER_WAIT_MAX);
         }
-        self.prepared = None;
-        self.store(entries).map(drop)
+        let dirty_since = self.behind_since().unwrap_or_else(Instant::now);
+        (self.prepared, self.dirty_since) = (None, None);
+        self.store(entries, dirty_since).map(drop)
     }
 
-    fn store(&mut self, entries: Vec<Entry>) -> io::Result<Vec<Entry>> {
+    fn store(&mut self, entries: Vec<Entry>, dirty_since: Instant) -> io::Result<Vec<Entry>> {
         let stored = self.checkpoint.store(entries.iter());
-        self.is_dirty |= stored.is_err();
+        if stored.is_err() {
+            self.dirty_since = Some(dirty_since);
+        }
         stored.map(|()| entries)
     }
 

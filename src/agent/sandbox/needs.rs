@@ -63,6 +63,10 @@ impl Needs {
             needs.state.extend(config.data_dir.clone());
             needs.state.extend(ledger.path.parent().map(Path::to_owned));
         }
+        if let Some(api) = &config.api {
+            needs.bind.insert(api.address.port());
+            needs.bind.extend(api.health_address.map(|address| address.port()));
+        }
         for sink in &config.sinks {
             match &sink.kind {
                 SinkKind::Stdout => {}

@@ -10,7 +10,7 @@ use std::path::Path;
 /// made or changed.
 pub fn reload_problems(config: &Config, key_file: &Path, outputs: bool) -> Vec<String> {
     let mut problems: Vec<String> = key_file::load(key_file).err().iter().map(ToString::to_string).collect();
-    problems.extend(config.tls_problems());
+    problems.extend(config.file_problems());
     if !outputs {
         return problems;
     }

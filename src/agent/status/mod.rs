@@ -3,11 +3,14 @@
 //! Sources and sinks note it in atomics as they work. Whoever wants to know takes a snapshot; nobody waits for it.
 
 mod ages;
+mod meter;
 mod sink;
 mod source;
 mod watch;
 
-pub(super) use sink::{Condition, SinkHealth};
+pub use meter::Reading;
+pub(super) use meter::{Incident, Meter};
+pub(super) use sink::{Condition, SinkHealth, SinkIncident};
 pub use sink::{SinkState, SinkStatus};
 pub use source::SourceStatus;
 pub(super) use source::{SourceHealth, Trouble};

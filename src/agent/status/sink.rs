@@ -21,6 +21,22 @@ impl Condition {
     const ALL: [Self; 5] = [Self::Ready, Self::WaitingForSpace, Self::Reopening, Self::Connecting, Self::Ended];
 }
 
+/// What may go wrong with a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(in crate::agent) enum SinkIncident {
+    NotConnected,
+    LostConnection,
+    NoSpace,
+    NotReopened,
+}
+
+impl SinkIncident {
+    /// All of them, in the order of their declaration: their names in metrics, and the type of sink that they happen to.
+    const ALL: [(&'static str, &'static str); 4] =
+        [("not_connected", "tcp"), ("lost_connection", "tcp"), ("no_space", "file"), ("not_reopened", "file")];
+}
+
 /// How a sink stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +56,10 @@ pub enum SinkState {
 }
 
 impl SinkState {
+    /// All states.
+    pub const ALL: [Self; 6] =
+        [Self::Ready, Self::Stalled, Self::WaitingForSpace, Self::Reopening, Self::Connecting, Self::Ended];
+
     /// Its name, as in messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -62,6 +82,7 @@ pub(in crate::agent) struct SinkHealth {
     since_ms: AtomicU64,
     /// When something was delivered for the last time; 0 is never.
     delivered_ms: AtomicU64,
+    incidents: [AtomicU64; SinkIncident::ALL.len()],
 }
 
 impl SinkHealth {
@@ -73,6 +94,7 @@ impl SinkHealth {
             condition: AtomicU8::new(Condition::Ready as u8),
             since_ms: AtomicU64::new(0),
             delivered_ms: AtomicU64::new(0),
+            incidents: Default::default(),
         }
     }
 
@@ -96,6 +118,18 @@ impl SinkHealth {
         if self.condition.swap(condition as u8, Relaxed) != condition as u8 {
             self.since_ms.store(self.now_ms(), Relaxed);
         }
+    }
+
+    /// Something went wrong.
+    pub fn note(&self, incident: SinkIncident) {
+        self.incidents[incident as usize].fetch_add(1, Relaxed);
+    }
+
+    /// What may go wrong with a sink of this type, and how often it did.
+    fn incidents(&self, kind: &str) -> Vec<(&'static str, u64)> {
+        let counts = self.incidents.iter().map(|count| count.load(Relaxed));
+        let counts = SinkIncident::ALL.into_iter().zip(counts).filter(|((_, of), _)| *of == kind);
+        counts.map(|((name, _), count)| (name, count)).collect()
     }
 
     fn now_ms(&self) -> u64 {
@@ -134,6 +168,8 @@ impl SinkCounters {
         let (undelivered_blocks, undelivered_bytes) = self.undelivered();
         SinkStatus {
             name: self.name().to_owned(),
+            kind: self.kind(),
+            buffer_bytes: self.buffer_bytes() as u64,
             state,
             since,
             oldest_undelivered,
@@ -142,6 +178,9 @@ impl SinkCounters {
             last_delivery,
             delivered_blocks: self.delivered.blocks(),
             delivered_bytes: self.delivered.bytes(),
+            delivered_records: self.delivered_records(),
+            offered_bytes: self.offered.bytes(),
+            incidents: health.incidents(self.kind()),
             dropped_records: self.dropped_records(),
             dropped_bytes: self.dropped.bytes(),
             resent_bytes: self.resent.bytes(),
@@ -155,6 +194,10 @@ impl SinkCounters {
 pub struct SinkStatus {
     /// As in the configuration.
     pub name: String,
+    /// Its type, as in the configuration.
+    pub kind: &'static str,
+    /// How many bytes may wait for it.
+    pub buffer_bytes: u64,
     /// How it stands.
     pub state: SinkState,
     /// For how long.
@@ -171,6 +214,12 @@ pub struct SinkStatus {
     pub delivered_blocks: u64,
     /// Bytes that are delivered.
     pub delivered_bytes: u64,
+    /// Whole records that are delivered; 0 if nobody asked for their number.
+    pub delivered_records: u64,
+    /// Bytes that were to be delivered.
+    pub offered_bytes: u64,
+    /// What may go wrong, and how often it did.
+    pub incidents: Vec<(&'static str, u64)>,
     /// Records that were dropped because the queue was full and that was chosen.
     pub dropped_records: u64,
     /// Their bytes.

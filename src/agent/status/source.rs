@@ -1,5 +1,7 @@
 //! One source's health.
 
+use super::meter::{Meter, Reading};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,8 @@ impl Trouble {
 #[derive(Debug)]
 pub(in crate::agent) struct SourceHealth {
     name: String,
+    kind: &'static str,
+    meter: Arc<Meter>,
     started: Instant,
     sent_blocks: AtomicU64,
     sent_bytes: AtomicU64,
@@ -34,9 +38,12 @@ pub(in crate::agent) struct SourceHealth {
 }
 
 impl SourceHealth {
-    pub fn new(name: &str) -> Self {
+    /// `kind` is its type in the configuration.
+    pub fn new(name: &str, kind: &'static str, counts_records: bool) -> Self {
         Self {
             name: name.to_owned(),
+            kind,
+            meter: Arc::new(Meter::new(kind, counts_records)),
             started: Instant::now(),
             sent_blocks: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
@@ -51,6 +58,11 @@ impl SourceHealth {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where its streams count.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// A block is being handed to the sinks, until the result is dropped.
@@ -93,6 +105,8 @@ impl SourceHealth {
         let troubles = self.troubles.load(Relaxed);
         SourceStatus {
             name: self.name.clone(),
+            kind: self.kind,
+            reading: self.meter.reading(),
             has_ended: self.has_ended.load(Relaxed) > 0,
             sent_blocks: self.sent_blocks.load(Relaxed),
             sent_bytes: self.sent_bytes.load(Relaxed),
@@ -136,6 +150,10 @@ impl Drop for Handing<'_> {
 pub struct SourceStatus {
     /// As in the configuration.
     pub name: String,
+    /// Its type, as in the configuration.
+    pub kind: &'static str,
+    /// What its counters say.
+    pub reading: Reading,
     /// Whether it will read nothing more.
     pub has_ended: bool,
     /// Redacted blocks that its sinks have taken.
@@ -165,7 +183,7 @@ mod tests {
 
     #[test]
     fn troubles_come_and_go_and_what_waits_is_held_up() {
-        let health = SourceHealth::new("in");
+        let health = SourceHealth::new("in", "tcp", false);
         assert_eq!((health.status().troubles.len(), health.status().held_up), (0, None));
         health.set(Trouble::Checkpoint, true);
         health.set(Trouble::NotAccepting, true);

@@ -11,12 +11,14 @@ use crate::agent::identity::{FileId, HEAD_LEN_MAX, IdentityKey, Landmarks, Posit
 use crate::agent::outlet::Receipt;
 use crate::agent::recording::Recording;
 use crate::agent::sampled::{SampledStream, Sampler};
+use crate::agent::status::Meter;
 use crate::codec::Decoding;
 use crate::ledger::Recorder;
 use crate::redact::{Carry, CleanBlock, Redaction};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How much is read at a time; it makes at most one block. Each block wakes threads, which costs more than to redact 64 KiB.
@@ -33,6 +35,7 @@ pub(super) struct Shared {
     pub redaction: Redaction,
     pub sampler: Sampler,
     pub recorder: Option<Recorder>,
+    pub meter: Arc<Meter>,
     pub key: IdentityKey,
     pub poll_interval: Duration,
     pub rotate_wait: Duration,
@@ -43,7 +46,8 @@ impl Shared {
     /// A stream from the start of a record on, which is at `offset` in the file.
     pub fn stream(&self, carry: Carry, path: &Path, offset: u64) -> SampledStream {
         let recording = Recording::new(self.recorder.as_ref(), |recorder| recorder.file(path, offset));
-        let mut stream = SampledStream::new(&self.redaction, self.decoding.clone(), self.sampler.clone(), recording);
+        let (decoding, sampler, meter) = (self.decoding.clone(), self.sampler.clone(), self.meter.clone());
+        let mut stream = SampledStream::new(&self.redaction, decoding, sampler, recording, meter);
         stream.resume(carry);
         stream
     }
@@ -233,6 +237,19 @@ impl Follower {
     /// A block was handed on, or there was nothing in it.
     pub fn sent(&mut self, receipt: Option<Receipt>, position: Position) {
         self.unacknowledged.push_back((receipt, position));
+    }
+
+    /// Bytes that are in it and not delivered; the system is asked how many there are, as long as there are `asks` left.
+    pub fn lag_bytes(&self, asks: &mut usize) -> u64 {
+        if self.abandoned {
+            return 0;
+        }
+        let asked = self.file.as_ref().filter(|_| *asks > 0).and_then(|file| {
+            *asks -= 1;
+            file.metadata().ok()
+        });
+        let len = asked.map(|metadata| metadata.len()).or(self.seen.map(|(len, _)| len)).unwrap_or(self.read_to);
+        len.saturating_sub(self.frontier.offset)
     }
 
     /// The oldest block on its way.

@@ -5,6 +5,7 @@ use super::super::poison::{Careful, Work};
 use super::{Follower, READ_BYTES, Shared, Step};
 use crate::agent::attempts::{Attempts, Place};
 use crate::agent::identity::{HEAD_LEN_MAX, Landmarks, Position, TAIL_LEN_MAX};
+use crate::agent::status::Incident;
 use crate::codec::FramingError;
 use crate::redact::{Carry, CleanBlock};
 use std::io;
@@ -32,6 +33,7 @@ impl Follower {
         let len = read_past(file, &mut buffer[..overlap + READ_BYTES], start, overlap)?;
         if len < overlap || buffer[..overlap] != self.landmarks.tail[..] {
             report.truncated += 1;
+            shared.meter.note(Incident::TruncatedFile);
             tracing::info!(source = shared.source, path = %self.path.display(), "file was truncated and is read from its beginning");
             return Ok(self.restart(shared, attempts, report));
         }
