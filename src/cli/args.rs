@@ -1,12 +1,21 @@
 //! The command line as it was typed.
 
-use crate::codec::Codec;
+mod exposures;
+mod values;
+
 use crate::filter::{OnFailure, Policy, WhenFull};
-use crate::rule_file::OnUnsupported;
-use crate::scan::Format;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+pub(super) use exposures::{
+    DigestArgs, DigestsArgs, ExportArgs, ExposuresCommands, FilterRows, LedgerArgs, ListRowsArgs, MarkArgs, MergeArgs,
+    ReportArgs, ShowArgs,
+};
+pub(super) use values::{
+    CodecName, ColorWhen, ExplainFormat, ListFormat, LogFormat, LogLevel, OnFailureName, OnUnsupportedName,
+    ReportFormat, RowsFormat, ScanFormat, WhenFullName,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -172,35 +181,6 @@ impl PolicyArgs {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum WhenFullName {
-    Block,
-    // As in configurations.
-    #[value(name = "drop_newest")]
-    DropNewest,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum OnFailureName {
-    Exit,
-    Drain,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum OnUnsupportedName {
-    Error,
-    Skip,
-}
-
-impl From<OnUnsupportedName> for OnUnsupported {
-    fn from(name: OnUnsupportedName) -> Self {
-        match name {
-            OnUnsupportedName::Error => OnUnsupported::Error,
-            OnUnsupportedName::Skip => OnUnsupported::Skip,
-        }
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
     /// Run the agent: follow files, listen on TCP, deliver to sinks
@@ -237,6 +217,15 @@ pub(super) enum Subcommands {
         standard input, so that none stands in a shell's history or a list of processes. Prints a line for each key, \
         the active one's first: key id, kind, digest. The credential itself is never printed.")]
     Fingerprint(FingerprintArgs),
+    /// Query and report a ledger: which credential was seen where, since when, and until when it can be replayed
+    #[command(
+        subcommand,
+        long_about = "Query and report a ledger: which credential was seen in which log, where, since \
+        when, and until when it can be replayed.\n\nA ledger holds no credentials, only their fingerprints, where they \
+        were seen, and what a JWT says of itself. Nobody has verified any of it: whoever can cause a log line can make up \
+        a row. A DIGEST is one as in markers, its first eight digits or more, or a whole marker."
+    )]
+    Exposures(ExposuresCommands),
     /// List rules, or try them on lines
     #[command(subcommand)]
     Rules(RulesCommands),
@@ -343,35 +332,6 @@ pub(super) struct ListArgs {
     pub format: ListFormat,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ListFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExplainFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ScanFormat {
-    Text,
-    Json,
-    Sarif,
-}
-
-impl From<ScanFormat> for Format {
-    fn from(format: ScanFormat) -> Self {
-        match format {
-            ScanFormat::Text => Self::Text,
-            ScanFormat::Json => Self::Json,
-            ScanFormat::Sarif => Self::Sarif,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
     #[command(flatten)]
@@ -390,59 +350,6 @@ pub(super) enum KeyCommands {
     },
     /// Print the active key's id, as it stands in markers
     Id(KeyArgs),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum CodecName {
-    Text,
-    Json,
-    Cri,
-    Docker,
-}
-
-impl From<CodecName> for Codec {
-    fn from(name: CodecName) -> Self {
-        match name {
-            CodecName::Text => Codec::Text,
-            CodecName::Json => Codec::Json,
-            CodecName::Cri => Codec::Cri,
-            CodecName::Docker => Codec::Docker,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-impl From<LogLevel> for tracing::Level {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Trace => Self::TRACE,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ColorWhen {
-    Auto,
-    Always,
-    Never,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod canary;
 mod exec;
 mod exit;
 mod explain;
+mod exposures;
 mod filter;
 mod fingerprint;
 mod harden;
@@ -89,6 +90,7 @@ fn run(typed: Typed, core_limit: Option<u64>) -> ExitCode {
         Some(Subcommands::Exec(args)) => exec::run(&args, core_limit),
         Some(Subcommands::Validate(args)) => validate::run(&args, color),
         Some(Subcommands::Fingerprint(args)) => fingerprint::run(&args),
+        Some(Subcommands::Exposures(command)) => exposures::run(&command),
         Some(Subcommands::Rules(RulesCommands::List(args))) => rules::list(&args),
         Some(Subcommands::Rules(RulesCommands::Test(args))) => rules::test(&args),
         Some(Subcommands::Key(KeyCommands::New { path })) => key::new(path.as_deref()),

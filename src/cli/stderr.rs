@@ -144,7 +144,7 @@ impl WriteRedacted for MutexGuard<'_, Stderr> {
 }
 
 /// Before the user's key is known, and where it never is, messages are redacted under a key that nobody keeps.
-fn throw_away() -> Option<Redactor> {
+pub(super) fn throw_away() -> Option<Redactor> {
     let mut secret = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *secret).ok()?;
     let text: Zeroizing<String> = Zeroizing::new(secret.iter().map(|byte| format!("{byte:02x}")).collect());

@@ -32,6 +32,14 @@ impl LedgerError {
     }
 }
 
+impl LedgerError {
+    /// Whether SQLite could not open a file that it needs beside the ledger.
+    pub(super) fn is_unopened(&self) -> bool {
+        let Why::Database(error) = &self.why else { return false };
+        matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly))
+    }
+}
+
 impl std::fmt::Display for LedgerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ledger {}: ", self.path.display())?;

@@ -10,7 +10,7 @@ pub struct Filter {
     pub status: Vec<Status>,
     /// Seen last at or after this time.
     pub since: Option<Timestamp>,
-    /// Seen in this source (`instance/source` in a merged ledger).
+    /// Seen in this source; in a merged ledger `instance/source`, or `source` on any host.
     pub source: Option<String>,
     /// `iss` is exactly this.
     pub issuer: Option<String>,

@@ -21,7 +21,8 @@ pub use filter::{Filter, Sort};
 pub use policy::{Context, POLICIES, Policy, PolicyLimits};
 pub use recorder::{FlushTicket, Flusher, LEDGER_BYTES_MAX, Ledger, Recorder, Settings};
 pub use store::{
-    Batch, BatchEntry, Changed, Identity, Limits, Merged, Page, Portable, PortableCount, Pruned, Seen, Store, Summary,
+    Account, Batch, BatchEntry, Changed, ClaimName, Forgotten, Identity, Joined, Limits, Manifest, Mark, Merged, Page,
+    Portable, PortableCount, Portables, Pruned, Seen, Snapshot, Store, Summary,
 };
 pub use tally::{Place, Text};
 pub use writer::{LedgerCounters, OnNew};

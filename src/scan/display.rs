@@ -38,12 +38,13 @@ impl Names {
 }
 
 /// Control characters, those that change the direction of text, and invalid bytes become escapes.
-pub(super) fn printable(text: &[u8]) -> String {
+pub fn printable(text: &[u8]) -> String {
     let mut printable = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             let is_hidden = matches!(character,
-                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}');
+                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}'
+                | '\u{ad}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
             if character.is_control() || is_hidden {
                 printable.extend(character.escape_default());
             } else {
@@ -59,7 +60,7 @@ pub(super) fn printable(text: &[u8]) -> String {
 
 /// A path as a reference. A relative one whose first segment holds a colon would be read as a scheme: all but the
 /// unreserved characters and `/` are encoded.
-fn uri(path: &[u8]) -> String {
+pub fn uri(path: &[u8]) -> String {
     let is_absolute = path.starts_with(b"/");
     let mut path = path;
     while let Some(rest) = path.strip_prefix(b"./") {

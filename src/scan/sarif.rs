@@ -7,14 +7,16 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+/// Which schema the documents follow.
+pub const SARIF_SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// Begins the document with all that comes before the first result.
 pub(super) fn begin(out: &mut impl Write) -> io::Result<()> {
     // §3.14.17 knows no columns in bytes, which is what there is of a text without an encoding; in ASCII they are the same.
     write!(
         out,
-        "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"columnKind\":\"unicodeCodePoints\",\"results\":["
+        "{{\"$schema\":\"{SARIF_SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"columnKind\":\"unicodeCodePoints\",\"results\":["
     )
 }
 

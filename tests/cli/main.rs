@@ -2,6 +2,7 @@
 
 mod exec;
 mod explain;
+mod exposures;
 mod filter;
 mod keys;
 mod limits;

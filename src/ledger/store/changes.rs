@@ -1,11 +1,15 @@
 //! Rows on their way from one ledger to another.
 
-use super::rows::{claims, location};
-use super::{Identity, Store, hex};
+use super::marks::{Mark, mark_of};
+use super::rows::{claims, hex, location};
+use super::{Identity, Store, millis};
 use crate::ledger::LedgerError;
 use crate::ledger::exposure::{Claims, Location};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// Rows that are read at once.
+const PAGE_ROWS: usize = 500;
 
 /// What one ledger has counted of one credential. All numbers only grow, so that two of these can be merged in any order
 /// and as often as one likes.
@@ -23,8 +27,9 @@ pub struct Portable {
     pub complete: bool,
     /// As in [`Exposure`](crate::ledger::Exposure).
     pub claims: Option<Claims>,
-    /// When somebody said that it is revoked.
-    pub revoked_at: Option<Timestamp>,
+    /// What somebody said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// When the ledger heard of it last, by its own clock.
     pub observed_at: Timestamp,
     /// Seen first.
@@ -65,15 +70,16 @@ pub struct Changed {
 }
 
 impl Store {
-    /// The rows that were changed after `since`, the oldest change first, at most so many credentials.
+    /// The rows that were changed after `since`, the oldest change first, at most so many credentials. There are no more if
+    /// `until` is `since`.
     ///
     /// # Errors
     /// If the ledger can't be read.
     pub fn changed_since(&self, since: u64, limit: usize) -> Result<Changed, LedgerError> {
         let mut changed = Changed { rows: Vec::new(), until: since };
         let mut read = || -> rusqlite::Result<()> {
-            let sql = "SELECT e.number, e.changed, e.digest, e.key_id, e.kind, e.complete, e.claims, e.revoked_at, e.observed_at \
-                       FROM exposures e WHERE e.changed > ?1 ORDER BY e.changed, e.number LIMIT ?2";
+            let sql = "SELECT number, changed, digest, key_id, kind, complete, claims FROM exposures \
+                       WHERE changed > ?1 ORDER BY changed LIMIT ?2";
             let mut statement = self.connection.prepare_cached(sql)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut rows = statement.query((i64::try_from(since).unwrap_or(i64::MAX), limit))?;
@@ -87,8 +93,8 @@ impl Store {
                     kind: row.get(4)?,
                     complete: row.get(5)?,
                     claims: claims(row.get(6)?),
-                    revoked_at: row.get::<_, Option<i64>>(7)?.map(super::millis),
-                    observed_at: super::millis(row.get(8)?),
+                    mark: mark_of(&self.connection, &digest)?,
+                    observed_at: Timestamp::UNIX_EPOCH,
                     first: Seen { at: Timestamp::UNIX_EPOCH, location: Location::default() },
                     last: Seen { at: Timestamp::UNIX_EPOCH, location: Location::default() },
                     counts: Vec::new(),
@@ -103,8 +109,8 @@ impl Store {
 
     /// One for each ledger that has seen it.
     fn portable(&self, number: i64, base: &Portable, out: &mut Vec<Portable>) -> rusqlite::Result<()> {
-        let sql = "SELECT s.ledger, l.id, l.instance, s.first_at, s.first_location, s.last_at, s.last_location \
-                   FROM spans s JOIN ledgers l ON l.number = s.ledger WHERE s.exposure = ?1";
+        let sql = "SELECT s.ledger, l.id, l.instance, s.first_at, s.first_location, s.last_at, s.last_location, s.observed_at \
+                   FROM spans s JOIN ledgers l ON l.number = s.ledger WHERE s.exposure = ?1 ORDER BY l.id";
         let mut spans = self.connection.prepare_cached(sql)?;
         let mut spans = spans.query([number])?;
         while let Some(span) = spans.next()? {
@@ -116,8 +122,9 @@ impl Store {
             })?;
             out.push(Portable {
                 ledger: Identity { id: span.get(1)?, instance: span.get(2)? },
-                first: Seen { at: super::millis(span.get(3)?), location: location(&span.get::<_, String>(4)?) },
-                last: Seen { at: super::millis(span.get(5)?), location: location(&span.get::<_, String>(6)?) },
+                observed_at: millis(span.get(7)?),
+                first: Seen { at: millis(span.get(3)?), location: location(&span.get::<_, String>(4)?) },
+                last: Seen { at: millis(span.get(5)?), location: location(&span.get::<_, String>(6)?) },
                 counts: counts.collect::<rusqlite::Result<_>>()?,
                 ..base.clone()
             });
@@ -125,48 +132,38 @@ impl Store {
         Ok(())
     }
 
-    /// Takes what ledgers have counted: of each number the larger one stays. Gives how many rows it told something new.
-    ///
-    /// # Errors
-    /// If a row is none, or the ledger can't be written; then nothing has changed.
-    pub fn merge(&mut self, rows: &[Portable], now: Timestamp) -> Result<u64, LedgerError> {
-        let (mut changed, path) = (0, self.path.clone());
-        let limits = self.limits.clone();
-        let failed = self.failed();
-        let transaction = self.write()?;
-        let number = super::merge::next_change(&transaction).map_err(&failed)?;
-        for row in rows {
-            let problem = |why: &str| LedgerError::other(&path, format!("a row to be merged {why}"));
-            row.check().map_err(problem)?;
-            let merged = super::merge::merge_portable(&transaction, row, number, &limits).map_err(&failed)?;
-            changed += u64::from(merged);
-        }
-        transaction.commit().map_err(&failed)?;
-        self.rows = super::prune::RowCounts::read(&self.connection).map_err(failed)?;
-        self.prune(now)?;
-        Ok(changed)
+    /// All rows, to be merged into another ledger. Without a [`snapshot`](Self::snapshot) one that changes meanwhile may come
+    /// twice.
+    pub fn portables(&self) -> Portables<'_> {
+        Portables { store: self, since: 0, page: Vec::new().into_iter() }
     }
 }
 
-impl Portable {
-    /// # Errors
-    /// Says what is wrong, to be put behind what it is called.
-    fn check(&self) -> Result<(), &'static str> {
-        let is_hex =
-            |text: &str, len| text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let is_name = |text: &str| !text.is_empty() && text.len() <= 256;
-        if !is_hex(&self.fingerprint, 32) || !is_hex(&self.key_id, 8) || !is_hex(&self.ledger.id, 32) {
-            return Err("has a fingerprint, key id or ledger id that is not 32, 8 and 32 hexadecimal digits");
+/// See [`Store::portables`].
+#[derive(Debug)]
+pub struct Portables<'a> {
+    store: &'a Store,
+    since: u64,
+    page: std::vec::IntoIter<Portable>,
+}
+
+impl Iterator for Portables<'_> {
+    type Item = Result<Portable, LedgerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(row) = self.page.next() {
+                return Some(Ok(row));
+            }
+            let changed = match self.store.changed_since(self.since, PAGE_ROWS) {
+                Ok(changed) => changed,
+                Err(error) => return Some(Err(error)),
+            };
+            if changed.until == self.since {
+                return None;
+            }
+            self.since = changed.until;
+            self.page = changed.rows.into_iter();
         }
-        if !is_name(&self.kind) || !is_name(&self.ledger.instance) {
-            return Err("has a kind or instance that is no name");
-        }
-        if self.counts.is_empty() || self.counts.iter().any(|one| !is_name(&one.source) || !is_name(&one.carrier)) {
-            return Err("has no counts, or one without the names of source and carrier");
-        }
-        if self.first.at > self.last.at || self.observed_at < Timestamp::UNIX_EPOCH {
-            return Err("was seen last before it was seen first");
-        }
-        Ok(())
     }
 }

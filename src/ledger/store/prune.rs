@@ -30,6 +30,15 @@ pub struct Pruned {
     pub surplus: u64,
 }
 
+/// What was deleted because somebody said so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// For each digest: how many rows went, and whether a mark did.
+    pub gone: Vec<(u64, bool)>,
+    /// Whether nothing of it is in the file and its log any more; another process may keep the log in use.
+    pub is_overwritten: bool,
+}
+
 impl RowCounts {
     pub fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let count = |trusted: bool| {
@@ -39,8 +48,10 @@ impl RowCounts {
         Ok(Self { trusted: count(true)?, others: count(false)? })
     }
 
-    fn are_over(self, others_max: u64, max: u64) -> bool {
-        self.others > others_max || self.others + self.trusted > max
+    /// How many too many there are: of others, of those whose issuers may alert. Others never make those go.
+    fn over(self, others_max: u64, max: u64) -> [u64; 2] {
+        let trusted = self.trusted.min(max);
+        [self.others.saturating_sub(others_max.min(max - trusted)), self.trusted - trusted]
     }
 
     pub fn of(&mut self, is_trusted: bool) -> &mut u64 {
@@ -61,11 +72,11 @@ impl Store {
         let oldest =
             self.limits.retention.map(|kept| now.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(now)));
         // Another process may have written too.
-        if self.rows.are_over(others_max, max) || self.counted_at.is_none_or(|at| at.elapsed() > COUNT_INTERVAL) {
+        if self.rows.over(others_max, max) != [0, 0] || self.counted_at.is_none_or(|at| at.elapsed() > COUNT_INTERVAL) {
             self.rows = RowCounts::read(&self.connection).map_err(&failed)?;
             self.counted_at = Some(Instant::now());
         }
-        if oldest.is_none() && !self.rows.are_over(others_max, max) {
+        if oldest.is_none() && self.rows.over(others_max, max) == [0, 0] {
             return Ok(Pruned::default());
         }
         let mut rows = self.rows;
@@ -80,15 +91,14 @@ impl Store {
                     pruned.old += gone;
                 }
             }
-            for (is_trusted, max) in [(false, others_max), (true, max - rows.others.min(others_max))] {
-                let count = rows.of(is_trusted);
-                if *count > max {
-                    let surplus = *count - max + max / PRUNE_SHARE;
+            for (is_trusted, over) in [false, true].into_iter().zip(rows.over(others_max, max)) {
+                if over > 0 {
+                    let surplus = over + max / PRUNE_SHARE;
                     let sql = "SELECT number FROM exposures WHERE trusted = ?1 \
                                ORDER BY coalesce(expires_at > ?3, 1), observed_at LIMIT ?2";
                     let gone =
                         delete(&transaction, sql, (is_trusted, i64::try_from(surplus).unwrap_or(i64::MAX), now))?;
-                    *count = count.saturating_sub(gone);
+                    *rows.of(is_trusted) = rows.of(is_trusted).saturating_sub(gone);
                     pruned.surplus += gone;
                 }
             }
@@ -105,28 +115,51 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Deletes all that is known of a credential but a mark; gives how many rows went.
+    /// Deletes all that is known of credentials, marks included, and has the file be written anew without it.
     ///
     /// # Errors
     /// If the ledger can't be written.
-    pub fn forget(&mut self, digest: &[u8; 16]) -> Result<u64, LedgerError> {
+    pub fn forget(&mut self, digests: &[[u8; 16]]) -> Result<Forgotten, LedgerError> {
         let failed = self.failed();
+        let mut forgotten = Forgotten::default();
         let transaction = self.write()?;
-        let gone = delete(&transaction, "SELECT number FROM exposures WHERE digest = ?1", [digest]).map_err(&failed)?;
-        transaction.execute("DELETE FROM marks WHERE digest = ?1", [digest]).map_err(&failed)?;
-        add_to_meta(&transaction, "forgotten", gone).map_err(&failed)?;
+        let mut forget = || -> rusqlite::Result<()> {
+            for digest in digests {
+                let rows = delete(&transaction, "SELECT number FROM exposures WHERE digest = ?1", [digest])?;
+                let marks = transaction.execute("DELETE FROM marks WHERE digest = ?1", [digest])?;
+                forgotten.gone.push((rows, marks > 0));
+            }
+            add_to_meta(&transaction, "forgotten", forgotten.gone.iter().map(|(rows, _)| rows).sum())
+        };
+        forget().map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         self.rows = RowCounts::read(&self.connection).map_err(&failed)?;
-        // Nothing of it is to stay in the log of changes either.
-        let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.connection.query_row(truncate, [], |_| Ok(())).map_err(failed)?;
-        self.give_back()?;
-        Ok(gone)
+        forgotten.is_overwritten = self.rewrite().map_err(failed)?;
+        Ok(forgotten)
+    }
+
+    /// Writes the file anew: what was deleted is overwritten at once, but copies of it that SQLite made when it moved rows
+    /// from page to page are not. False if another process keeps the log of changes in use, with old pages in it.
+    fn rewrite(&self) -> rusqlite::Result<bool> {
+        // That takes as much space as the ledger once more, which may be much for memory.
+        self.connection.pragma_update(None, "temp_store", "DEFAULT")?;
+        let rewritten = self.connection.execute_batch("VACUUM");
+        self.connection.pragma_update(None, "temp_store", "MEMORY")?;
+        rewritten?;
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(busy == 0)
     }
 
     /// Pages that nothing is in go back to the file system.
     fn give_back(&self) -> Result<(), LedgerError> {
-        self.connection.execute_batch("PRAGMA incremental_vacuum(1000)").map_err(self.failed())
+        let give_back = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached("PRAGMA incremental_vacuum(1000)")?;
+            let mut rows = statement.query([])?;
+            // A page a step.
+            while rows.next()?.is_some() {}
+            Ok(())
+        };
+        give_back().map_err(self.failed())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows out of the database.
 
-use super::rows::{claims, location};
-use super::{NEVER, OWN, Store, hex, millis};
+use super::rows::{claims, hex, location};
+use super::{NEVER, OWN, Store, millis};
 use crate::ledger::exposure::{Exposure, Location, Status};
 use crate::ledger::filter::{Filter, Sort};
 use crate::ledger::{LedgerError, policy};
@@ -42,6 +42,15 @@ pub struct Summary {
     pub pruned: u64,
     /// Rows that somebody made go.
     pub forgotten: u64,
+}
+
+/// A claim that is only known by its keyed digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimName {
+    /// `sub`
+    Sub,
+    /// `jti`
+    Jti,
 }
 
 /// `?1` is now.
@@ -86,11 +95,14 @@ impl Store {
         now: Timestamp,
         mut visit: impl FnMut(Exposure, String) -> ControlFlow<()>,
     ) -> Result<bool, LedgerError> {
-        let after = match filter.cursor.as_deref().map(parse_cursor) {
+        let after = match filter.cursor.as_deref().map(|cursor| Cursor::parse(cursor, filter.sort)) {
             None => None,
             Some(Some(after)) => Some(after),
             Some(None) => {
-                return Err(LedgerError::other(self.path(), "the cursor is not one that a page has ended with"));
+                return Err(LedgerError::other(
+                    self.path(),
+                    "the cursor is not one that a page in this order has ended with",
+                ));
             }
         };
         let mut read = || match filter.sort {
@@ -104,30 +116,30 @@ impl Store {
         &self,
         filter: &Filter,
         now: Timestamp,
-        after: Option<(i64, i64)>,
+        after: Option<Cursor>,
         visit: &mut impl FnMut(Exposure, String) -> ControlFlow<()>,
     ) -> rusqlite::Result<bool> {
-        // What sorts first is the smallest.
-        let key = match filter.sort {
-            Sort::LastSeen | Sort::Severity => "-e.last_at",
-            Sort::FirstSeen => "-e.first_at",
-            Sort::Occurrences => "-e.occurrences",
-            Sort::ExpiresAt => "coalesce(e.expires_at, 9223372036854775807)",
+        let (key, order, is_behind) = match filter.sort {
+            Sort::LastSeen | Sort::Severity => ("e.last_at", "DESC", "<"),
+            Sort::FirstSeen => ("e.first_at", "DESC", "<"),
+            Sort::Occurrences => ("e.occurrences", "DESC", "<"),
+            Sort::ExpiresAt => ("coalesce(e.expires_at, 9223372036854775807)", "ASC", ">"),
         };
         let (conditions, mut values) = conditions(filter, now);
         let mut sql = format!("SELECT e.number, {key} FROM exposures e WHERE {conditions}");
-        if let Some((value, number)) = after {
-            values.extend([Value::Integer(value), Value::Integer(number)]);
-            let (value, number) = (values.len() - 1, values.len());
-            sql += &format!(" AND ({key} > ?{value} OR ({key} = ?{value} AND e.number > ?{number}))");
+        if let Some(after) = after {
+            values.extend([Value::Integer(after.key), Value::Integer(after.number)]);
+            let (key_at, number_at) = (values.len() - 1, values.len());
+            sql += &format!(" AND ({key}, e.number) {is_behind} (?{key_at}, ?{number_at})");
         }
-        sql += &format!(" ORDER BY {key}, e.number");
+        sql += &format!(" ORDER BY {key} {order}, e.number {order}");
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             let (number, key): (i64, i64) = (row.get(0)?, row.get(1)?);
             let exposure = self.exposure(number, now)?;
-            if passes(filter, &exposure) && visit(exposure, format!("{key}.{number}")).is_break() {
+            let cursor = Cursor { severity: 0, key, number };
+            if passes(filter, &exposure) && visit(exposure, cursor.text(filter.sort)).is_break() {
                 return Ok(true);
             }
         }
@@ -139,35 +151,65 @@ impl Store {
         &self,
         filter: &Filter,
         now: Timestamp,
-        after: Option<(i64, i64)>,
+        after: Option<Cursor>,
         visit: &mut impl FnMut(Exposure, String) -> ControlFlow<()>,
     ) -> rusqlite::Result<bool> {
         let mut order = Vec::new();
-        let latest_first = Filter { sort: Sort::LastSeen, ..filter.clone() };
-        let (conditions, values) = conditions(&latest_first, now);
-        let sql = format!("SELECT e.number FROM exposures e WHERE {conditions} ORDER BY -e.last_at, e.number");
+        let (conditions, values) = conditions(filter, now);
+        let sql = format!("SELECT e.number, e.last_at FROM exposures e WHERE {conditions}");
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         while let Some(row) = rows.next()? {
-            let number: i64 = row.get(0)?;
+            let (number, key): (i64, i64) = (row.get(0)?, row.get(1)?);
             let exposure = self.exposure(number, now)?;
-            if passes(filter, &exposure) {
-                let severity = exposure.severity.map_or(0, |severity| 1 + severity as i64);
-                order.push((-severity, -exposure.last_seen.as_millisecond(), number));
+            let severity = exposure.severity.map_or(0, |severity| 1 + severity as u8);
+            let cursor = Cursor { severity, key, number };
+            if passes(filter, &exposure) && after.is_none_or(|after| cursor < after) {
+                order.push(cursor);
             }
         }
-        order.sort_unstable();
-        // A cursor names the row that the page before has ended with; the order itself may have changed since.
-        let from = after.map_or(0, |(severity, number)| {
-            let known = order.iter().position(|(_, _, other)| *other == number);
-            known.map_or_else(|| order.partition_point(|(other, ..)| *other <= severity), |at| at + 1)
-        });
-        for (severity, _, number) in &order[from..] {
-            if visit(self.exposure(*number, now)?, format!("{severity}.{number}")).is_break() {
+        order.sort_unstable_by(|one, other| other.cmp(one));
+        for cursor in order {
+            if visit(self.exposure(cursor.number, now)?, cursor.text(filter.sort)).is_break() {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The rows with this digest; usually one.
+    ///
+    /// # Errors
+    /// If the ledger can't be read.
+    pub fn show(&self, digest: &[u8; 16], now: Timestamp) -> Result<Vec<Exposure>, LedgerError> {
+        self.find(digest, digest, now)
+    }
+
+    /// The rows whose digests are between these, but not more than a hundred.
+    ///
+    /// # Errors
+    /// If the ledger can't be read.
+    pub fn find(&self, from: &[u8; 16], to: &[u8; 16], now: Timestamp) -> Result<Vec<Exposure>, LedgerError> {
+        let sql = "SELECT number FROM exposures WHERE digest BETWEEN ?1 AND ?2 ORDER BY digest, key_id, kind LIMIT 100";
+        self.rows(sql, (from, to), now).map_err(self.failed())
+    }
+
+    /// The rows of tokens with this keyed digest of a claim.
+    ///
+    /// # Errors
+    /// If the ledger can't be read.
+    pub fn with_claim(&self, name: ClaimName, digest: &[u8; 16], now: Timestamp) -> Result<Vec<Exposure>, LedgerError> {
+        let sql = match name {
+            ClaimName::Sub => "SELECT number FROM exposures WHERE subject = ?1 ORDER BY last_at DESC, number DESC",
+            ClaimName::Jti => "SELECT number FROM exposures WHERE token_id = ?1 ORDER BY last_at DESC, number DESC",
+        };
+        self.rows(sql, [digest], now).map_err(self.failed())
+    }
+
+    fn rows(&self, numbers: &str, of: impl rusqlite::Params, now: Timestamp) -> rusqlite::Result<Vec<Exposure>> {
+        let mut statement = self.connection.prepare_cached(numbers)?;
+        let numbers = statement.query_map(of, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        numbers.into_iter().map(|number| self.exposure(number, now)).collect()
     }
 
     /// One row, with all that is made of its columns.
@@ -258,7 +300,8 @@ impl Store {
     pub fn summary(&self, now: Timestamp) -> Result<Summary, LedgerError> {
         let read = || -> rusqlite::Result<Summary> {
             let mut summary = Summary::default();
-            let sql = format!("SELECT {STATUS}, count(*), sum(e.occurrences) FROM exposures e GROUP BY 1");
+            let sql =
+                format!("SELECT {STATUS}, count(*), CAST(total(e.occurrences) AS INTEGER) FROM exposures e GROUP BY 1");
             let mut statement = self.connection.prepare_cached(&sql)?;
             let mut rows = statement.query([now.as_millisecond()])?;
             while let Some(row) = rows.next()? {
@@ -273,7 +316,7 @@ impl Store {
             let new: i64 = self.connection.prepare_cached(sql)?.query_row([yesterday], |row| row.get(0))?;
             summary.new_24h = new.unsigned_abs();
             let sql = format!(
-                "SELECT {SOURCE}, c.carrier, sum(c.count) FROM counts c JOIN ledgers l ON l.number = c.ledger GROUP BY 1, 2"
+                "SELECT {SOURCE}, c.carrier, CAST(total(c.count) AS INTEGER) FROM counts c JOIN ledgers l ON l.number = c.ledger GROUP BY 1, 2"
             );
             let mut statement = self.connection.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
@@ -317,7 +360,7 @@ fn conditions(filter: &Filter, now: Timestamp) -> (String, Vec<Value>) {
     if let Some(source) = &filter.source {
         let condition = format!(
             "EXISTS (SELECT 1 FROM counts c JOIN ledgers l ON l.number = c.ledger \
-             WHERE c.exposure = e.number AND {SOURCE} = @)"
+             WHERE c.exposure = e.number AND (c.source = @ OR {SOURCE} = @))"
         );
         add(&mut values, &condition, Value::Text(source.clone()));
     }
@@ -340,7 +383,36 @@ fn status(word: &str) -> Status {
     }
 }
 
-fn parse_cursor(cursor: &str) -> Option<(i64, i64)> {
-    let (value, number) = cursor.split_once('.')?;
-    Some((value.parse().ok()?, number.parse().ok()?))
+/// Where a row stands in an order; what is less comes later when the worst or latest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cursor {
+    severity: u8,
+    key: i64,
+    number: i64,
+}
+
+impl Cursor {
+    fn text(self, sort: Sort) -> String {
+        format!("{}.{}.{}.{}", letter(sort), self.severity, self.key, self.number)
+    }
+
+    fn parse(text: &str, sort: Sort) -> Option<Self> {
+        let mut parts = text.split('.');
+        if parts.next()? != letter(sort) {
+            return None;
+        }
+        let (severity, key, number) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { severity: severity.parse().ok()?, key: key.parse().ok()?, number: number.parse().ok()? })
+    }
+}
+
+/// A cursor of one order means nothing in another.
+fn letter(sort: Sort) -> &'static str {
+    match sort {
+        Sort::LastSeen => "l",
+        Sort::FirstSeen => "f",
+        Sort::Occurrences => "o",
+        Sort::Severity => "s",
+        Sort::ExpiresAt => "e",
+    }
 }

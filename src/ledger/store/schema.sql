@@ -2,11 +2,20 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
+-- The last batches, so that one that is handed over again counts once.
+CREATE TABLE batches (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+
 -- Whose counts are in here: number 0 is this ledger itself, the others were merged into it.
 CREATE TABLE ledgers (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
-    instance TEXT NOT NULL
+    instance TEXT NOT NULL,
+    -- When it was called so, by the newest row that said it.
+    named_at INTEGER NOT NULL,
+    -- What it lost, as far as it was told; each number only grows.
+    skipped INTEGER NOT NULL DEFAULT 0,
+    pruned INTEGER NOT NULL DEFAULT 0,
+    forgotten INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE exposures (
@@ -21,7 +30,7 @@ CREATE TABLE exposures (
     last_at INTEGER NOT NULL,
     -- By our own clock, for retention: a record's time can be made up.
     observed_at INTEGER NOT NULL,
-    -- Grows with every change, so that changed rows can be sent.
+    -- Grows with every change, and is no other row's, so that changed rows can be sent.
     changed INTEGER NOT NULL,
     -- Whether its issuer is one of those that may alert: others never evict it.
     trusted INTEGER NOT NULL,
@@ -31,14 +40,20 @@ CREATE TABLE exposures (
     expires_at INTEGER,
     revoked_at INTEGER,
     claims TEXT,
+    -- Keyed digests of claims, 16 bytes each.
+    subject BLOB,
+    token_id BLOB,
     UNIQUE (digest, key_id, kind)
 ) STRICT;
 CREATE INDEX exposures_by_last ON exposures (last_at);
 CREATE INDEX exposures_by_first ON exposures (first_at);
+CREATE INDEX exposures_by_expiry ON exposures (coalesce(expires_at, 9223372036854775807));
 CREATE INDEX exposures_by_changed ON exposures (changed);
 CREATE INDEX exposures_by_observed ON exposures (trusted, observed_at);
+CREATE INDEX exposures_by_subject ON exposures (subject) WHERE subject IS NOT NULL;
+CREATE INDEX exposures_by_token_id ON exposures (token_id) WHERE token_id IS NOT NULL;
 
--- By ledger: what it saw first and last.
+-- By ledger: what it saw first and last, and when it heard of it last by its own clock.
 CREATE TABLE spans (
     exposure INTEGER NOT NULL,
     ledger INTEGER NOT NULL,
@@ -46,6 +61,7 @@ CREATE TABLE spans (
     first_location TEXT NOT NULL,
     last_at INTEGER NOT NULL,
     last_location TEXT NOT NULL,
+    observed_at INTEGER NOT NULL,
     PRIMARY KEY (exposure, ledger)
 ) STRICT, WITHOUT ROWID;
 
@@ -59,5 +75,5 @@ CREATE TABLE counts (
     PRIMARY KEY (exposure, ledger, source, carrier)
 ) STRICT, WITHOUT ROWID;
 
--- What somebody said of a credential, whether it has been seen or not.
-CREATE TABLE marks (digest BLOB PRIMARY KEY, revoked_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- What somebody said of a credential, whether it has been seen or not. What was said last holds; null takes it back.
+CREATE TABLE marks (digest BLOB PRIMARY KEY, revoked_at INTEGER, marked_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -1,0 +1,1 @@
+//! The database, with files of its own.
