@@ -142,6 +142,7 @@ fn the_served_page() {
     browser.open(&server.address);
     browser.wait_for_rows(10);
     assert_eq!(card(&browser, "rate"), "1.2 MB/s");
+    assert_eq!(complaints(&browser), [""; 0], "what is drawn at first is in no need of the policy");
     assert_usable(&browser);
     assert_harmless(&browser, &server.address);
 
@@ -162,15 +163,17 @@ fn the_served_page() {
 
     // A new row comes by itself, and does not move what the reader looks at.
     browser.run("document.querySelector('#body button.open').focus()");
+    let mut newer = rows::row(10, now);
+    newer["last_seen"] = json!(Timestamp::now());
     server.change(|content| {
-        content.rows.insert(0, server::text(10, now));
+        content.rows.insert(0, (newer["last_seen"].as_str().unwrap().to_owned(), newer.to_string()));
         content.status = rows::status(11);
     });
     browser.wait_for_rows(11);
     assert_eq!((card(&browser, "seen"), shown(&browser)[0].clone()), ("11".into(), fingerprint(0)));
     assert_eq!(browser.eval("document.activeElement.title"), fingerprint(0));
     browser.click("#fresh");
-    assert_eq!(shown(&browser).len(), 11);
+    assert_eq!((shown(&browser).len(), shown(&browser)[0].clone()), (11, fingerprint(10)));
 
     // It says so when the agent does not answer as it should, and asks for a token.
     server.change(|content| content.token = Some("open sesame"));
@@ -201,6 +204,7 @@ fn the_report_from_disk() {
         "there is no speed in a report"
     );
     assert!(browser.text("#account").contains("Manifest"));
+    assert_eq!(complaints(&browser), [""; 0], "what is drawn at first is in no need of the policy");
     assert_usable(&browser);
     assert_harmless(&browser, &address);
 }
