@@ -1,1 +1,0 @@
-//! The database, with files of its own.
