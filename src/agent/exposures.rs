@@ -22,7 +22,7 @@ impl Exposures {
     /// Opens what the configuration names.
     pub fn open(config: &Config, redaction: &Redaction) -> Result<Option<Self>, Failure> {
         let Some(ledger) = &config.ledger else { return Ok(None) };
-        let instance = ledger.instance.clone().unwrap_or_else(host_name);
+        let instance = config.instance();
         let settings = Settings {
             limits: ledger.limits.clone(),
             policy: ledger.policy.clone(),
@@ -75,9 +75,4 @@ impl Exposures {
 
 fn skipped(ledger: &Flusher) -> u64 {
     ledger.counters().skipped.load(std::sync::atomic::Ordering::Relaxed)
-}
-
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "unknown".to_owned() } else { name.replace('/', "_") }
 }

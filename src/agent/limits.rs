@@ -1,6 +1,8 @@
 //! How much memory a configuration may take at most.
 
-use super::api::{ANSWER_BYTES, CONNECTION_BYTES as API_CONNECTION_BYTES};
+use super::api::{
+    CONNECTION_BYTES as API_CONNECTION_BYTES, LEDGER_BYTES as API_LEDGER_BYTES, METRICS_BYTES, SORTED_ROW_BYTES,
+};
 use super::batch::BATCH_BYTES;
 use super::cgroup;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource};
@@ -262,8 +264,13 @@ fn api(config: &Config) -> Option<Limit> {
     let api = config.api.as_ref()?;
     let sockets = 1 + usize::from(api.health_address.is_some());
     let connections = api.max_connections.saturating_mul(API_CONNECTION_BYTES).saturating_mul(sockets);
-    let keys: &[_] = &["max_connections"];
-    Some(Limit { part: "api".to_owned(), streams: 1, stream_bytes: connections.saturating_add(ANSWER_BYTES), keys })
+    let ledger = config.ledger.as_ref().map_or(0, |ledger| {
+        let rows = usize::try_from(ledger.limits.max_entries).unwrap_or(usize::MAX);
+        rows.saturating_mul(SORTED_ROW_BYTES).saturating_add(API_LEDGER_BYTES)
+    });
+    let stream_bytes = connections.saturating_add(METRICS_BYTES).saturating_add(ledger);
+    let keys: &[_] = &["max_connections", "max_entries"];
+    Some(Limit { part: "api".to_owned(), streams: 1, stream_bytes, keys })
 }
 
 fn sink_bytes(sink: &Sink, block: usize) -> usize {

@@ -20,7 +20,7 @@ impl LedgerError {
         Self { path: path.to_owned(), why: Why::Database(error) }
     }
 
-    pub(super) fn other(path: &Path, why: impl Into<String>) -> Self {
+    pub(crate) fn other(path: &Path, why: impl Into<String>) -> Self {
         Self { path: path.to_owned(), why: Why::Other(why.into()) }
     }
 

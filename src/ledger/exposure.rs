@@ -62,6 +62,22 @@ pub enum Status {
     Revoked,
 }
 
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Unexpired, Self::NotYet, Self::Unknown, Self::Expired, Self::Revoked];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unexpired => "unexpired",
+            Self::NotYet => "not_yet",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// Where a credential was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {

@@ -93,8 +93,12 @@ pub fn api() -> Api {
 }
 
 pub fn redaction() -> Redaction {
+    redaction_with(Options::default())
+}
+
+fn redaction_with(options: Options) -> Redaction {
     let keys = KeyRing::parse("11".repeat(32).as_bytes()).expect("a valid key");
-    Redaction::new(keys, Options::default()).expect("valid options")
+    Redaction::new(keys, options).expect("valid options")
 }
 
 /// An agent that runs in a thread of its own, with all that it logs.
@@ -124,7 +128,8 @@ impl Running {
             let _log = tracing_dispatch(subscriber);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let outcome = runtime.block_on(async {
-                let agent = Agent::bind(config, redaction()).await.expect("everything opens");
+                let redaction = redaction_with(Options { claims: config.ledger.is_some(), ..Options::default() });
+                let agent = Agent::bind(config, redaction).await.expect("everything opens");
                 ready.send((agent.local_addr("app"), agent.health(), agent.api_addrs())).expect("the test waits");
                 agent.run(control).await
             });

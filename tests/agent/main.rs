@@ -7,6 +7,7 @@ mod process;
 mod program;
 
 mod api;
+mod api_exposures;
 mod api_pressure;
 mod connections;
 mod faults;

@@ -2,7 +2,8 @@
 
 use super::facts::Facts;
 use super::guard::{self, Guard, refuse};
-use super::{metrics, status};
+use super::{exposures, metrics, status};
+use crate::ledger::page;
 use crate::metrics::MEDIA_TYPE;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -20,9 +21,13 @@ pub(super) fn all(facts: Arc<Facts>, guard: Guard) -> Router {
     let secret = Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/status", get(status))
+        .route("/api/v1/exposures", get(exposures::list))
+        .route("/api/v1/exposures/{digest}", get(exposures::show))
         .fallback(not_found)
         .layer(from_fn_with_state(guard.clone(), Guard::of_token));
     probes()
+        // It holds nothing of the agent's: it asks for the token, and then the API.
+        .route("/", get(page))
         .merge(secret)
         .layer(from_fn_with_state(guard, Guard::of_host))
         .layer(from_fn(guard::of_method))
@@ -55,9 +60,18 @@ async fn readyz(State(facts): State<Arc<Facts>>) -> impl IntoResponse {
 }
 
 async fn metrics(State(facts): State<Arc<Facts>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, MEDIA_TYPE)], facts.metrics_text(metrics::text))
+    ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics::text(&facts).await)
 }
 
 async fn status(State(facts): State<Arc<Facts>>) -> Json<status::Status> {
-    Json(status::status(&facts))
+    Json(status::status(&facts).await)
+}
+
+async fn page() -> impl IntoResponse {
+    let page = page::served();
+    let policy = page.content_security_policy.as_str();
+    (
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)],
+        page.html.as_str(),
+    )
 }

@@ -2,8 +2,9 @@
 
 use super::super::config::Config;
 use super::super::limits::Limits;
-use super::super::status::{Health, Status};
+use super::super::status::Health;
 use super::super::stop::Stop;
+use super::ledger::Reader;
 use super::rates::{Rates, Totals};
 use crate::redact::Redaction;
 use axum::body::Bytes;
@@ -17,14 +18,16 @@ const METRICS_AGE_MAX: Duration = Duration::from_millis(250);
 
 /// What is known of the agent.
 pub(in super::super) struct Facts {
-    pub health: Health,
-    pub redaction: Redaction,
-    pub stop: watch::Receiver<Stop>,
-    pub ready_requires_delivery: bool,
+    pub(super) health: Health,
+    pub(super) redaction: Redaction,
+    pub(super) instance: String,
+    stop: watch::Receiver<Stop>,
+    ready_requires_delivery: bool,
     /// What all parts may take together.
-    pub memory_limit_bytes: usize,
-    pub started: Started,
-    pub rates: Rates,
+    pub(super) memory_limit_bytes: usize,
+    pub(super) started: Started,
+    pub(super) rates: Rates,
+    pub(super) ledger: Option<Reader>,
     metrics: Mutex<Option<(Instant, Bytes)>>,
 }
 
@@ -38,7 +41,10 @@ pub(in super::super) struct Started {
 impl Facts {
     pub fn new(health: Health, redaction: Redaction, stop: watch::Receiver<Stop>, config: &Config) -> Self {
         let started = Started { time: SystemTime::now(), instant: Instant::now() };
+        let ledger = config.ledger.as_ref().zip(health.ledger());
         Self {
+            ledger: ledger.map(|(ledger, flusher)| Reader::new(&ledger.path, flusher.clone())),
+            instance: config.instance(),
             health,
             redaction,
             stop,
@@ -74,15 +80,15 @@ impl Facts {
     }
 
     /// Metrics that are as good as new.
-    pub fn metrics_text(&self, text: impl FnOnce(&Self, Status) -> String) -> Bytes {
-        let mut kept = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some((made, bytes)) if made.elapsed() < METRICS_AGE_MAX => bytes.clone(),
-            _ => {
-                let bytes = Bytes::from(text(self, self.health.status()));
-                *kept = Some((Instant::now(), bytes.clone()));
-                bytes
-            }
-        }
+    pub fn kept_metrics(&self) -> Option<Bytes> {
+        let kept = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(made, _)| made.elapsed() < METRICS_AGE_MAX).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// Keeps them for who asks next.
+    pub fn keep_metrics(&self, text: String) -> Bytes {
+        let bytes = Bytes::from(text);
+        *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), bytes.clone()));
+        bytes
     }
 }

@@ -3,11 +3,28 @@
 //! Labels are names of the configuration and words of ours: how many series there are does not depend on what is logged.
 
 use super::facts::Facts;
+use super::ledger::Reader;
 use crate::agent::status::{SinkState, SinkStatus, SourceStatus, Status};
+use crate::ledger::{self, Summary};
 use crate::metrics::Metrics;
 use crate::redact::{Carrier, Kind};
+use axum::body::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-pub(super) fn text(facts: &Facts, status: Status) -> String {
+pub(super) async fn text(facts: &Facts) -> Bytes {
+    if let Some(kept) = facts.kept_metrics() {
+        return kept;
+    }
+    let summary = match &facts.ledger {
+        // Without it the rest is still of use.
+        Some(ledger) => ledger.summary().await.ok(),
+        None => None,
+    };
+    facts.keep_metrics(make(facts, facts.health.status(), summary))
+}
+
+fn make(facts: &Facts, status: Status, summary: Option<Arc<Summary>>) -> String {
     let mut metrics = Metrics::default();
     metrics.program(facts.started.time, facts.redaction.key_id());
     let limit = "What all its parts may take together, in bytes.";
@@ -21,6 +38,9 @@ pub(super) fn text(facts: &Facts, status: Status) -> String {
     findings(&mut metrics, &status.sources);
     progress_of_sources(&mut metrics, &status.sources);
     progress_of_sinks(&mut metrics, &status.sinks);
+    if let Some(ledger) = &facts.ledger {
+        exposures(&mut metrics, ledger, summary.as_deref(), status.ledger_error.is_some());
+    }
     metrics.text()
 }
 
@@ -173,4 +193,28 @@ fn progress_of_sinks(metrics: &mut Metrics, sinks: &[SinkStatus]) {
             family.sample(with(of_sink(sink), "state", state.name()), u64::from(sink.state == state));
         }
     }
+}
+
+fn exposures(metrics: &mut Metrics, ledger: &Reader, summary: Option<&Summary>, has_error: bool) {
+    if let Some(summary) = summary {
+        let family = metrics.gauge("beartrap_exposures", "Credentials in the ledger, by status.");
+        for status in ledger::Status::ALL {
+            let count = summary.status.get(status.name()).copied().unwrap_or_default();
+            family.sample(vec![("status", status.name().to_owned())], count);
+        }
+        let help = "Credentials in the ledger that were first seen within a day.";
+        metrics.gauge("beartrap_exposures_new_24h", help).sample(vec![], summary.new_24h);
+        let help = "How often the credentials in the ledger were seen.";
+        metrics.gauge("beartrap_exposure_occurrences", help).sample(vec![], summary.occurrences);
+    }
+    let counters = ledger.flusher().counters();
+    let mut count = |name, help, count: &std::sync::atomic::AtomicU64| {
+        metrics.counter(name, help).sample(vec![], count.load(Relaxed));
+    };
+    count("beartrap_ledger_batches", "Batches that were written to the ledger.", &counters.batches);
+    count("beartrap_ledger_errors", "Attempts to write to the ledger that failed.", &counters.errors);
+    count("beartrap_ledger_skipped", "Sights that were left out of the ledger: too much waited.", &counters.skipped);
+    count("beartrap_ledger_pruned", "Rows of the ledger that its limits made go.", &counters.pruned);
+    let help = "1 while the ledger can't be written.";
+    metrics.gauge("beartrap_ledger_degraded", help).sample(vec![], u64::from(has_error));
 }

@@ -9,8 +9,10 @@
 //! agent that works hard still answers probes.
 
 mod answer;
+mod exposures;
 mod facts;
 mod guard;
+mod ledger;
 mod metrics;
 mod rates;
 mod server;
@@ -35,8 +37,18 @@ use tokio::sync::{oneshot, watch};
 /// More than one would only be of use to who asks for the largest answers all the time.
 const BLOCKING_THREADS: usize = 2;
 
-/// What rendering an answer may take besides, in each thread that does it.
-pub(super) const ANSWER_BYTES: usize = 4 << 20;
+/// What metrics may take while they are made.
+pub(super) const METRICS_BYTES: usize = 4 << 20;
+
+/// When the rows of an answer are so many bytes they are enough; the last one may be of some kilobytes.
+const MADE_ROWS_BYTES: usize = 1 << 20;
+
+/// What answers out of a ledger may take: those that are made or sent, each of them grown by doubling, and what the database
+/// keeps in memory.
+pub(super) const LEDGER_BYTES: usize = 4 * ledger::ANSWERS_MAX * MADE_ROWS_BYTES + (10 << 20);
+
+/// What a row takes besides while rows are sorted by how severe they are.
+pub(super) const SORTED_ROW_BYTES: usize = 48;
 
 /// Its sockets are open, and nobody is answered yet.
 pub(super) struct Api {

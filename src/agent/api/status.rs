@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::rates::Totals;
 use crate::agent::status::{SinkStatus, SourceStatus};
+use crate::ledger::Summary;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,7 +26,17 @@ pub(super) struct Status {
     is_degraded: bool,
     sources: BTreeMap<String, Source>,
     sinks: BTreeMap<String, Sink>,
-    ledger: Option<serde_json::Value>,
+    /// Null without a ledger.
+    ledger: Option<Ledger>,
+}
+
+/// The ledger in numbers; none of them while it can't be read.
+#[derive(Debug, Serialize)]
+struct Ledger {
+    #[serde(flatten)]
+    summary: Option<Summary>,
+    /// Why it can't be read or written now.
+    error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,13 +73,21 @@ struct Sink {
     errors: BTreeMap<&'static str, u64>,
 }
 
-pub(super) fn status(facts: &Facts) -> Status {
+pub(super) async fn status(facts: &Facts) -> Status {
+    let read = match &facts.ledger {
+        Some(ledger) => Some(ledger.summary().await),
+        None => None,
+    };
     let status = facts.health.status();
+    let ledger = read.map(|read| Ledger {
+        error: status.ledger_error.clone().or(read.as_ref().err().map(ToString::to_string)),
+        summary: read.ok().map(|summary| Summary::clone(&summary)),
+    });
     let totals = Totals::of(&status);
     let rates = facts.rates.per_second(Instant::now(), totals);
     Status {
         version: env!("CARGO_PKG_VERSION"),
-        instance: instance(),
+        instance: facts.instance.clone(),
         key_id: facts.redaction.key_id().iter().map(|byte| format!("{byte:02x}")).collect(),
         uptime_secs: facts.started.instant.elapsed().as_secs(),
         bytes_in: totals.bytes_in,
@@ -82,13 +101,8 @@ pub(super) fn status(facts: &Facts) -> Status {
         is_degraded: status.is_degraded(),
         sources: status.sources.into_iter().map(|source| (source.name.clone(), Source::of(source))).collect(),
         sinks: status.sinks.into_iter().map(|sink| (sink.name.clone(), Sink::of(sink))).collect(),
-        ledger: None,
+        ledger,
     }
-}
-
-/// The host's name, which is what tells agents with the same configuration apart.
-fn instance() -> String {
-    rustix::system::uname().nodename().to_str().unwrap_or_default().to_owned()
 }
 
 fn secs(duration: Duration) -> f64 {

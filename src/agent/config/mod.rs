@@ -353,6 +353,15 @@ impl Config {
         files
     }
 
+    /// Which host or pod the agent is of: what is set, or the host's name.
+    pub fn instance(&self) -> String {
+        let given = self.ledger.as_ref().and_then(|ledger| ledger.instance.clone());
+        given.unwrap_or_else(|| {
+            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            if name.is_empty() { "unknown".to_owned() } else { name.replace('/', "_") }
+        })
+    }
+
     /// Reads the secrets and certificates besides the key file, and says what is wrong with them: one line each.
     pub fn file_problems(&self) -> Vec<String> {
         let mut problems = super::tls::problems(self);

@@ -70,6 +70,11 @@ impl Health {
         let _ = self.0.keys.set(keys);
     }
 
+    /// The ledger's part.
+    pub(super) fn ledger(&self) -> Option<&Flusher> {
+        self.0.ledger.as_ref()
+    }
+
     /// How things stand now.
     pub fn status(&self) -> Status {
         Status {

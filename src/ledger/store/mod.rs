@@ -26,7 +26,7 @@ pub use manifest::{Account, Manifest};
 pub use marks::Mark;
 pub use merge::{Batch, BatchEntry, Merged};
 pub use prune::{Forgotten, Pruned};
-pub use query::{ClaimName, Page, Summary};
+pub use query::{ClaimName, Page, Summary, is_cursor};
 
 /// Never expires.
 const NEVER: i64 = i64::MAX;
@@ -61,6 +61,22 @@ pub struct Identity {
     pub instance: String,
 }
 
+/// Ends the query of an open ledger that runs at the moment; that then fails.
+pub struct Interrupter(rusqlite::InterruptHandle);
+
+impl Interrupter {
+    /// Now. If none runs, nothing happens.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+impl std::fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
 /// An open ledger.
 #[derive(Debug)]
 pub struct Store {
@@ -89,6 +105,11 @@ impl Store {
     /// If the ledger can't be read.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, LedgerError> {
         self.connection.unchecked_transaction().map(Snapshot).map_err(self.failed())
+    }
+
+    /// Ends a query from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.connection.get_interrupt_handle())
     }
 
     /// Where it is.

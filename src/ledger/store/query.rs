@@ -416,3 +416,8 @@ fn letter(sort: Sort) -> &'static str {
         Sort::ExpiresAt => "e",
     }
 }
+
+/// Whether it may be a cursor that a page in this order has ended with.
+pub fn is_cursor(text: &str, sort: Sort) -> bool {
+    Cursor::parse(text, sort).is_some()
+}
