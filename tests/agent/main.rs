@@ -5,6 +5,7 @@ mod harness;
 mod http;
 mod process;
 mod program;
+mod prometheus;
 
 mod api;
 mod api_exposures;

@@ -96,7 +96,9 @@ impl Api {
             .build()?;
         let [address, health_address] = self.local_addrs();
         let has_token = self.token.is_some();
-        tracing::info!(?address, ?health_address, has_token, "API started");
+        let place = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+        let (address, health_address) = (place(address), place(health_address));
+        tracing::info!(address, health_address, has_token, "API started");
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("api".into()).spawn(move || {
             runtime.block_on(async {
