@@ -6,6 +6,7 @@ use crate::redact::{Carrier, Claims, Finding, Kind, Redaction};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,14 +51,41 @@ pub(super) struct Room {
 #[derive(Debug)]
 pub(super) struct Tally {
     source: Arc<str>,
-    entries: Mutex<HashMap<Key, Entry>>,
+    entries: Mutex<Entries>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Default)]
+struct Entries {
+    table: HashMap<Key, Entry, BuildHasherDefault<DigestHasher>>,
+    /// Numbers the calls.
+    block: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     digest: [u8; 16],
     key_id: [u8; 4],
     kind: Kind,
+}
+
+/// A digest is keyed, so that nobody can choose its bits: it is a hash already. Those of zeros are few.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.digest[..8]);
+    }
+}
+
+#[derive(Debug, Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.try_into().map_or(self.0, u64::from_ne_bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[derive(Debug)]
@@ -70,6 +98,9 @@ struct Entry {
     count: u64,
     /// Other carriers; most have none.
     others: Vec<(Carrier, u64)>,
+    /// The block in which it was new since the writer came by, and the last one that it was in.
+    new_in: u64,
+    seen_in: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -91,16 +122,32 @@ impl Tally {
         let mut clock = Clock { text, now, line: None };
         let mut skipped = 0;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        for finding in findings {
+        entries.block += 1;
+        let block = entries.block;
+        // From the last to the first: of those of one credential only the last tells when it was seen last, and to find a
+        // record's time costs more than all else here.
+        for finding in findings.iter().rev() {
             let fingerprint = &finding.fingerprint;
             let key = Key { digest: fingerprint.digest, key_id: fingerprint.key_id, kind: fingerprint.kind };
-            let (at, time) = clock.time(finding.offset);
-            let sight = Sight { at, time, place: place.clone(), offset: finding.offset };
-            match entries.entry(key) {
-                Slot::Occupied(mut known) => known.get_mut().add(finding, sight),
+            let mut sight = || {
+                let (at, time) = clock.time(finding.offset);
+                Sight { at, time, place: place.clone(), offset: finding.offset }
+            };
+            match entries.table.entry(key) {
+                Slot::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.count(finding);
+                    if known.new_in == block {
+                        known.see(sight());
+                    } else if known.seen_in != block {
+                        known.seen_in = block;
+                        known.see(sight());
+                    }
+                }
                 Slot::Vacant(_) if room.waiting_bytes.load(Relaxed) >= WAITING_BYTES_MAX => skipped += 1,
                 Slot::Vacant(vacant) => {
-                    let entry = vacant.insert(Entry::new(finding, sight, room.redaction.take_claims(fingerprint)));
+                    let claims = room.redaction.take_claims(fingerprint);
+                    let entry = vacant.insert(Entry::new(finding, sight(), claims, block));
                     room.waiting_bytes.fetch_add(entry.bytes(), Relaxed);
                 }
             }
@@ -110,20 +157,20 @@ impl Tally {
 
     /// Moves all entries out.
     pub fn take(&self, room: &Room, out: &mut Vec<BatchEntry>) {
-        let entries = std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner));
-        for (key, entry) in entries {
+        let table = std::mem::take(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner).table);
+        for (key, entry) in table {
             room.waiting_bytes.fetch_sub(entry.bytes(), Relaxed);
             out.push(entry.into_batch(key, &self.source));
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).table.is_empty()
     }
 }
 
 impl Entry {
-    fn new(finding: &Finding, sight: Sight, claims: Option<Box<Claims>>) -> Self {
+    fn new(finding: &Finding, sight: Sight, claims: Option<Box<Claims>>, block: u64) -> Self {
         Self {
             complete: finding.complete,
             claims,
@@ -132,10 +179,12 @@ impl Entry {
             carrier: finding.carrier,
             count: 1,
             others: Vec::new(),
+            new_in: block,
+            seen_in: block,
         }
     }
 
-    fn add(&mut self, finding: &Finding, sight: Sight) {
+    fn count(&mut self, finding: &Finding) {
         self.complete |= finding.complete;
         if finding.carrier == self.carrier {
             self.count += 1;
@@ -145,10 +194,14 @@ impl Entry {
                 None => self.others.push((finding.carrier, 1)),
             }
         }
-        if sight.at < self.first.at {
-            self.first = sight;
-        } else if sight.at >= self.last.at {
+    }
+
+    /// Within a block the last sight comes first.
+    fn see(&mut self, sight: Sight) {
+        if sight.at > self.last.at || self.seen_in != self.new_in && sight.at == self.last.at {
             self.last = sight;
+        } else if sight.at <= self.first.at && self.seen_in == self.new_in || sight.at < self.first.at {
+            self.first = sight;
         }
     }
 
