@@ -157,7 +157,11 @@ impl Tally {
 
     /// Moves all entries out.
     pub fn take(&self, room: &Room, out: &mut Vec<BatchEntry>) {
-        let table = std::mem::take(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner).table);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        // The next will be as many, and a table that grows is filled again and again.
+        let empty = HashMap::with_capacity_and_hasher(entries.table.len(), BuildHasherDefault::default());
+        let table = std::mem::replace(&mut entries.table, empty);
+        drop(entries);
         for (key, entry) in table {
             room.waiting_bytes.fetch_sub(entry.bytes(), Relaxed);
             out.push(entry.into_batch(key, &self.source));
