@@ -1,6 +1,7 @@
 //! The page in a real browser: what it shows, how it is used, and that nothing of a log runs in it.
 
 mod browser;
+mod program;
 mod rows;
 mod server;
 
@@ -53,10 +54,9 @@ fn count(browser: &Browser) -> String {
 }
 
 fn report(path: &Path, rows: usize, now: Timestamp) -> u64 {
-    let mut summary = summary(rows);
-    summary["manifest"] = json!({"version": "0.1.0", "key_ids": ["48e18db9"], "sha256": "00"});
+    let head = json!({"summary": summary(rows), "manifest": {"key_ids": ["48e18db9"]}});
     let out = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
-    let mut report = ReportWriter::new(out, now, &summary).unwrap();
+    let mut report = ReportWriter::new(out, now, &head).unwrap();
     (0..rows).for_each(|number| report.row(exposure(number, now)).unwrap());
     assert_eq!(report.finish().unwrap().rows, rows);
     std::fs::metadata(path).unwrap().len()
@@ -207,6 +207,40 @@ fn the_report_from_disk() {
     assert_eq!(complaints(&browser), [""; 0], "what is drawn at first is in no need of the policy");
     assert_usable(&browser);
     assert_harmless(&browser, &address);
+}
+
+#[test]
+fn the_report_of_a_real_ledger() {
+    let home = program::Home::new("");
+    let (log, signatures) = program::log(HOSTILE);
+    home.redact(&log);
+    let path = home.path("report.html");
+    home.report(&path, &[]);
+    let html = std::fs::read_to_string(&path).unwrap();
+    for piece in signatures.iter().flat_map(|signature| signature.as_bytes().chunks(12)) {
+        assert!(memchr::memmem::find(html.as_bytes(), piece).is_none(), "a piece of a signature is in the report");
+    }
+
+    let browser = Browser::start();
+    let address = format!("file://{}", path.display());
+    browser.open(&address);
+    browser.wait_for_rows(2);
+    assert_eq!((card(&browser, "seen"), card(&browser, "unexpired")), ("2".into(), "1".into()));
+    assert_eq!(browser.text("#heat tbody th"), "web");
+    browser.choose("#filter-policy", "=no_expiry");
+    browser.click("#body button.open");
+    let details = browser.text("#details");
+    for part in [HOSTILE, "unverified", "in_url", "RFC 6750", "without end", "By carrier", "never"] {
+        assert!(details.contains(part), "{part}: {details}");
+    }
+    assert_harmless(&browser, &address);
+
+    // Of a part of the ledger it says so.
+    home.report(&path, &["--status", "expired"]);
+    browser.open(&address);
+    browser.wait_for_rows(1);
+    assert_eq!((card(&browser, "seen"), card(&browser, "unexpired")), ("1".into(), "0".into()));
+    assert!(browser.text("#left-out").contains("has 1 of the 2 credentials"));
 }
 
 #[test]

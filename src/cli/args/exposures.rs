@@ -162,7 +162,7 @@ pub(in crate::cli) struct ExportArgs {
 pub(in crate::cli) struct ReportArgs {
     #[command(flatten)]
     pub ledger: LedgerArgs,
-    /// As one JSON object, as Markdown, or as a SARIF 2.1.0 document
+    /// As a page that is opened from disk, as one JSON object, as Markdown, or as a SARIF 2.1.0 document
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: ReportFormat,
     /// Write to this file instead of standard output; made readable to its owner only

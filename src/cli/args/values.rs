@@ -190,6 +190,7 @@ pub(in crate::cli) enum RowsFormat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum ReportFormat {
+    Html,
     Json,
     Markdown,
     Sarif,

@@ -17,7 +17,8 @@ const tally = remembered((rows, now) => {
 
 function renderCards(state) {
   const { status, rows, now } = state;
-  const ledger = status.ledger ?? {};
+  // A report of some rows counts those.
+  const ledger = (state.isPart ? null : status.ledger) ?? {};
   const { occurrences, unexpired, fresh, never, latest, severities } = tally(`${rows.changes} ${Math.floor(now / 60000)}`, rows, now);
   const loaded = rows.size > 0;
   const cards = [

@@ -28,7 +28,10 @@ class Api {
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     const answer = await fetch(path, { headers, cache: 'no-store', credentials: 'omit', redirect: 'error', signal: AbortSignal.timeout(30000) });
     if (answer.status === 401) throw new Locked();
-    if (!answer.ok) throw new Error(`it answers ${answer.status} to ${path.split('?')[0]}`);
+    if (!answer.ok) {
+      const why = await answer.json().then((problem) => problem.error, () => null);
+      throw new Error(why ?? `it answers ${answer.status} to ${path.split('?')[0]}`);
+    }
     return answer.json();
   }
 
@@ -78,6 +81,11 @@ class Api {
     const began = Date.now();
     state.status = status;
     state.now = began;
+    if (status.ledger === null) {
+      state.isLoading = false;
+      this.news.rows();
+      return;
+    }
     const total = status.ledger?.exposures;
     const age = performance.now() - this.wholeAt;
     if (age > WHOLE_EVERY_MS) {
@@ -151,6 +159,7 @@ async function readReport(state, news) {
   }
   state.isLoading = false;
   state.leftOut = total.left_out;
+  state.isPart = state.rows.size + state.leftOut < head.summary.exposures;
   news.rows();
 }
 

@@ -11,6 +11,7 @@ const state = {
   opened: null,
   isLoading: true,
   isCut: false,
+  isPart: false,
   leftOut: 0,
   report: null,
 };
@@ -95,10 +96,11 @@ function renderAccount() {
   if (ledger.skipped > 0) account.push(`${plural(ledger.skipped, 'sighting')} could not be noted: counts are too low by them.`);
   if (ledger.pruned > 0) account.push(`${plural(ledger.pruned, 'row')} made room for others.`);
   if (ledger.forgotten > 0) account.push(`${plural(ledger.forgotten, 'row')} were deleted by hand.`);
-  if (ledger.manifest) account.push(`Manifest: ${seen(JSON.stringify(ledger.manifest))}`);
+  if (report?.manifest) account.push(`Manifest: ${seen(JSON.stringify(report.manifest))}`);
   say(byId('account'), account.join(' '));
   const left = [];
   if (state.isCut) left.push(`The ${number(state.rows.size)} credentials that were seen last are shown, of ${number(ledger.exposures)}: a browser should hold no more. beartrap exposures list has all.`);
+  if (state.isPart) left.push(`This report has ${number(state.rows.size)} of the ${number(ledger.exposures)} credentials of its ledger, as it was asked for. Findings by source and carrier are those of the whole ledger.`);
   if (state.leftOut > 0) left.push(`${plural(state.leftOut, 'credential')} did not fit into this report. beartrap exposures export has all.`);
   byId('left-out').hidden = left.length === 0;
   say(byId('left-out'), left.join(' '));
@@ -283,7 +285,11 @@ const news = {
     refreshView();
   },
   works() {
-    byId('notice').hidden = byId('unlock').hidden = true;
+    byId('unlock').hidden = true;
+    const { ledger } = state.status;
+    const problem = ledger === null ? 'This agent keeps no ledger: its configuration has no [ledger].' : ledger?.error;
+    byId('notice').hidden = !problem;
+    say(byId('notice'), problem ? seen(problem) : '');
     say(byId('freshness'), `as of ${time(state.now).slice(-8)} UTC`);
   },
   fails(error, wait) {

@@ -51,10 +51,11 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Head<'a, S> {
+struct Head<'a, H> {
     generated_at: Timestamp,
     version: &'static str,
-    summary: &'a S,
+    #[serde(flatten)]
+    head: &'a H,
 }
 
 #[derive(Serialize)]
@@ -64,14 +65,14 @@ struct End {
 }
 
 impl<W: Write> ReportWriter<W> {
-    /// Begins a report. `summary` is the object `ledger` of `/api/v1/status`, with the member `manifest` added.
-    pub fn new(out: W, generated_at: Timestamp, summary: &impl Serialize) -> io::Result<Self> {
+    /// Begins a report. `head` has the members `summary`, which is the object `ledger` of `/api/v1/status`, and `manifest`.
+    pub fn new(out: W, generated_at: Timestamp, head: &impl Serialize) -> io::Result<Self> {
         // A page from disk has no origin to ask.
         let policy = format!(r#"<meta http-equiv="Content-Security-Policy" content="{}">"#, policy("'none'"));
         let (before, after) = around_data(&policy);
         let mut out = Counted { out, bytes: 0 };
         out.write_all(before.as_bytes())?;
-        data(&mut out, "report", &Head { generated_at, version: env!("CARGO_PKG_VERSION"), summary })?;
+        data(&mut out, "report", &Head { generated_at, version: env!("CARGO_PKG_VERSION"), head })?;
         let (rows_max, bytes_max) = (REPORT_ROWS_MAX, REPORT_BYTES_MAX);
         Ok(Self { out, block: Block::default(), written: Written::default(), rows_max, bytes_max, after })
     }
@@ -196,7 +197,8 @@ mod tests {
 
     fn within(rows: u32, rows_max: usize, bytes_max: u64) -> (String, Written) {
         let mut out = Vec::new();
-        let mut report = ReportWriter::new(&mut out, Timestamp::UNIX_EPOCH, &json!({"exposures": rows})).unwrap();
+        let mut report =
+            ReportWriter::new(&mut out, Timestamp::UNIX_EPOCH, &json!({"summary": {"exposures": rows}})).unwrap();
         (report.rows_max, report.bytes_max) = (rows_max, bytes_max);
         (0..rows).for_each(|number| report.row(row(number)).unwrap());
         let written = report.finish().unwrap();
