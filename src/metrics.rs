@@ -1,5 +1,6 @@
 //! Numbers as metrics in the text format of Prometheus: what the agent serves and the filter writes into a file.
 
+use crate::redact::{Carrier, Counts, Kind};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::{self, CONTENT_TYPE};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -45,15 +46,38 @@ impl Metrics {
         self.0.last_mut().expect("one was pushed")
     }
 
-    /// What all programs say of themselves.
-    pub fn program(&mut self, started: SystemTime, key_id: [u8; 4]) {
-        let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+    /// What all programs say of themselves; `labels` tell them apart where several are read together.
+    pub fn program(&mut self, labels: impl Fn() -> Labels, started: SystemTime, key_id: [u8; 4]) {
+        let with = |name, value: String| labels().into_iter().chain([(name, value)]).collect();
+        let version = with("version", env!("CARGO_PKG_VERSION").to_owned());
         self.gauge("beartrap_build_info", "Which version runs: always 1.").sample(version, 1);
         let started = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.gauge("beartrap_start_time_seconds", "When it started, in seconds since 1970.").sample(vec![], started);
+        self.gauge("beartrap_start_time_seconds", "When it started, in seconds since 1970.").sample(labels(), started);
         let id: String = key_id.iter().map(|byte| format!("{byte:02x}")).collect();
         let key = "The public id of the key in new fingerprints: always 1.";
-        self.gauge("beartrap_key_info", key).sample(vec![("key_id", id)], 1);
+        self.gauge("beartrap_key_info", key).sample(with("key_id", id), 1);
+    }
+
+    /// What was found in each source.
+    pub fn findings<'a>(&mut self, of_sources: impl IntoIterator<Item = (&'a str, &'a Counts)>) {
+        let help = "Credentials that were replaced, by what they are and what carried them.";
+        let family = self.counter("beartrap_findings", help);
+        for (source, counts) in of_sources {
+            let labels = |kind: Kind, carrier: Carrier| {
+                let of = [("source", source), ("kind", kind.name()), ("carrier", carrier.name())];
+                of.map(|(name, value)| (name, value.to_owned())).to_vec()
+            };
+            let found: Vec<_> = counts.by_carrier().collect();
+            // So that the first finding is an increase.
+            for kind in Kind::ALL {
+                if !found.iter().any(|(of, carrier, _)| (*of, *carrier) == (kind, Carrier::None)) {
+                    family.sample(labels(kind, Carrier::None), 0);
+                }
+            }
+            for (kind, carrier, count) in found {
+                family.sample(labels(kind, carrier), count);
+            }
+        }
     }
 
     /// The text.

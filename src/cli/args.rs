@@ -108,6 +108,8 @@ pub(super) struct FilterArgs {
     pub replacement: Option<String>,
     #[command(flatten)]
     pub policy: PolicyArgs,
+    #[command(flatten)]
+    pub stats_file: StatsFileArgs,
     /// Print lines, bytes, findings and speed to standard error at the end
     #[arg(long)]
     pub stats: bool,
@@ -126,11 +128,21 @@ impl FilterArgs {
             (self.replacement.is_some(), "--replacement"),
             (self.policy.when_full.is_some(), "--when-full"),
             (self.policy.on_failure.is_some(), "--on-failure"),
+            (self.stats_file.stats_file.is_some(), "--stats-file"),
             (self.stats, "--stats"),
         ]
         .into_iter()
         .find_map(|(typed, name)| typed.then_some(name))
     }
+}
+
+/// Numbers for a program that watches.
+#[derive(Debug, Args)]
+pub(super) struct StatsFileArgs {
+    /// Keep numbers in this file in the text format of Prometheus, for node_exporter's textfile collector: written every few
+    /// seconds and at the end
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub stats_file: Option<PathBuf>,
 }
 
 /// Where the key is.
@@ -261,6 +273,8 @@ pub(super) struct ExecArgs {
     pub rules: RuleArgs,
     #[command(flatten)]
     pub policy: PolicyArgs,
+    #[command(flatten)]
+    pub stats_file: StatsFileArgs,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,

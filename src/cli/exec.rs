@@ -3,9 +3,9 @@
 use super::args::ExecArgs;
 use super::exit::{Exit, Failure};
 use super::filter::level;
-use super::{canary, harden, key, stderr};
+use super::{canary, harden, key, stats_file, stderr};
 use crate::codec::Codec;
-use crate::filter::{self, Command, CommandError, Notice, OnFailure, WhenFull, shell_code};
+use crate::filter::{self, Command, CommandError, Notice, OnFailure, Taken, WhenFull, shell_code};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Level;
@@ -17,6 +17,8 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
     };
     let redaction = key::redaction(&args.key, &args.rules, None)?;
     canary::check(|seed| filter::check_engine(&redaction, Codec::Text, seed))?;
+    let taken = Taken { inputs: &[], output: None };
+    let stats_file = stats_file::start(&args.stats_file, "exec", &redaction, &taken)?;
     let command = harden::with_core_limit(core_limit, || Command::start(program, arguments)).map_err(|error| {
         let exit = match error {
             CommandError::NotFound => Exit::NotFound,
@@ -34,7 +36,8 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
         unread.fetch_or(matches!(notice, Notice::Unread(_)), Ordering::Relaxed);
         stderr::report(level(&notice), &notice.to_string());
     };
-    let waited = command.wait(&redaction, policy, &notify);
+    let waited = command.wait(&redaction, policy, stats_file.as_ref(), &notify);
+    stats_file::finish(stats_file);
     let (status, failures) =
         waited.map_err(|error| Failure::new(Exit::Io, format_args!("can't wait for the command: {error}")))?;
     let errors = failures.iter().filter(|failure| !matches!(failure, filter::Failure::ReaderGone { .. }));

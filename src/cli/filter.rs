@@ -3,10 +3,11 @@
 use super::args::{FilterArgs, Global, LogFormat};
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
-use super::{canary, key, stderr};
+use super::{canary, key, stats_file, stderr};
 use crate::codec::Codec;
 use crate::filter::{
-    self, Filter, FilterEnd, Input, InputError, Notice, OnFailure, Output, OutputError, Stop, Totals, WhenFull,
+    self, Filter, FilterEnd, Input, InputError, Notice, OnFailure, Output, OutputError, StatsFile, Stop, Taken, Totals,
+    WhenFull,
 };
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
         None => Output::stdout(&inputs),
     };
     let output = output.map_err(output_failure)?;
+    let taken = Taken { inputs: &inputs, output: Some(&output) };
+    let stats_file = stats_file::start(&args.stats_file, "filter", &redaction, &taken)?;
     let stop = Stop::at_signals(GRACE, give_up)
         .map_err(|error| Failure::new(Exit::Io, format_args!("can't watch for signals: {error}")))?;
     let signal = stop.signal();
@@ -39,7 +42,8 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
     if policy.when_full == WhenFull::DropNewest {
         stderr::hand_over();
     }
-    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, policy, count_lines: args.stats };
+    let (count_lines, live) = (args.stats, stats_file.as_ref().map(StatsFile::live));
+    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, policy, count_lines, live };
 
     let (mut totals, mut unread) = (Totals::default(), false);
     let started = Instant::now();
@@ -54,6 +58,7 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
     };
     let end = filter.run(&mut totals, notify, |len| progress.add(len, of_whole));
     progress.clear();
+    stats_file::finish(stats_file);
     if args.stats {
         let seconds = started.elapsed().as_secs_f64();
         stderr::print(&match global.log_format {

@@ -17,6 +17,7 @@ mod progress;
 mod rules;
 mod run;
 mod scan;
+mod stats_file;
 mod stderr;
 mod stdout;
 mod usage;

@@ -6,6 +6,7 @@ use super::outlet::Outlet;
 use super::output::Output;
 use super::policy::{Failure, Notice, Policy};
 use super::relay::{Relay, Totals};
+use super::stats_file::StatsFile;
 use super::stop::{Stop, ignored_signals};
 use crate::codec::Codec;
 use crate::redact::Redaction;
@@ -94,7 +95,7 @@ impl Command {
     /// behind with the output open are listened to until they are silent for two seconds.
     ///
     /// When an output fails, the command finds its pipe closed, as it would without anything in between; if the policy
-    /// is to drain, it is read on. What there is to tell while it happens is handed to `notify`, from two threads.
+    /// is to drain, it is read on. Both outputs are counted together in `stats`. What there is to tell while it happens is handed to `notify`, from two threads.
     ///
     /// # Errors
     /// When the system can't say how the command ended.
@@ -102,6 +103,7 @@ impl Command {
         self,
         redaction: &Redaction,
         policy: Policy,
+        stats: Option<&StatsFile>,
         notify: &(impl Fn(Notice) + Sync),
     ) -> io::Result<(ExitStatus, Vec<Failure>)> {
         let Self { mut child, stdout, stderr, mut signals, exited } = self;
@@ -115,8 +117,10 @@ impl Command {
 
         let (status, ends) = std::thread::scope(|scope| {
             let relays = [
-                scope.spawn(|| carry(stdout, redaction, Output::stdout_of_command(), stdout_stop, policy, notify)),
-                scope.spawn(|| carry(stderr, redaction, Output::stderr(), stderr_stop, policy, notify)),
+                scope.spawn(|| {
+                    carry(stdout, redaction, Output::stdout_of_command(), stdout_stop, policy, stats, notify)
+                }),
+                scope.spawn(|| carry(stderr, redaction, Output::stderr(), stderr_stop, policy, stats, notify)),
             ];
             scope.spawn(|| {
                 for number in signals.forever() {
@@ -155,6 +159,7 @@ fn carry(
     output: Output,
     stop: Stop,
     policy: Policy,
+    stats: Option<&StatsFile>,
     notify: impl Fn(Notice),
 ) -> Option<Failure> {
     // Owned here, so that the command's writes fail as soon as nobody reads.
@@ -166,7 +171,8 @@ fn carry(
     };
     let (mut totals, mut notify) = (Totals::default(), |notice| notify(notice));
     let engine = Engine::new(redaction, Codec::Text);
-    let mut relay = Relay::new(engine, outlet, stop, policy, &mut totals, &mut notify);
+    let relay = Relay::new(engine, outlet, stop, policy, &mut totals, &mut notify);
+    let mut relay = relay.telling(stats.map(StatsFile::live));
     if let Err(error) = relay.carry(&source, |_| {}) {
         relay.notify(Notice::Unread(InputError { name: format!("the command's {name}"), error }));
     }

@@ -14,6 +14,7 @@ mod output;
 mod policy;
 mod relay;
 mod spool;
+mod stats_file;
 mod stop;
 mod wait;
 
@@ -23,6 +24,7 @@ pub use input::{Input, InputError};
 pub use output::{Output, OutputError};
 pub use policy::{Failure, Loss, Notice, OnFailure, Policy, WhenFull};
 pub use relay::Totals;
+pub use stats_file::{Live, StatsFile, Taken};
 pub use stop::Stop;
 
 use crate::codec::Codec;
@@ -48,6 +50,8 @@ pub struct Filter<'a> {
     pub policy: Policy,
     /// Whether lines are counted, which costs a pass over the input.
     pub count_lines: bool,
+    /// Where it says how far it has come.
+    pub live: Option<Live>,
 }
 
 /// How the filter ended.
@@ -80,7 +84,7 @@ impl Filter<'_> {
         mut notify: impl FnMut(Notice),
         saw_input: impl Fn(u64),
     ) -> Result<FilterEnd, Failure> {
-        let Self { redaction, codec, inputs, output, stop, policy, count_lines } = self;
+        let Self { redaction, codec, inputs, output, stop, policy, count_lines, live } = self;
         if output.is_pipe() {
             wait::widen(output.as_fd());
         }
@@ -88,7 +92,8 @@ impl Filter<'_> {
         // files, each half may look like nothing, and the output would show it whole.
         let engine = Engine::new(redaction, codec);
         let outlet = Outlet::start(output, policy.when_full)?;
-        let mut relay = Relay::new(engine, outlet, stop, policy, totals, &mut notify).counting_lines(count_lines);
+        let mut relay =
+            Relay::new(engine, outlet, stop, policy, totals, &mut notify).counting_lines(count_lines).telling(live);
         let mut end = FilterEnd::Done;
         for input in inputs {
             let name = input.name();

@@ -4,6 +4,7 @@ use super::engine::Engine;
 use super::input::Source;
 use super::outlet::Outlet;
 use super::policy::{Failure, Loss, Notice, OnFailure, Policy};
+use super::stats_file::Live;
 use super::stop::Stop;
 use super::wait::{Ready, read, wait};
 use crate::redact::{Clean, Counts};
@@ -34,6 +35,18 @@ pub struct Totals {
     pub dropped: Loss,
     /// What came after nothing could be written any more, and what was on its way then.
     pub discarded: Loss,
+}
+
+impl Totals {
+    /// Adds those of another output.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.bytes_read += other.bytes_read;
+        self.bytes_written += other.bytes_written;
+        self.findings.add(&other.findings);
+        self.dropped.add_unseen(other.dropped.records, other.dropped.bytes);
+        self.discarded.add_unseen(other.discarded.records, other.discarded.bytes);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +83,8 @@ pub(super) struct Relay<'a> {
     /// Dropped bytes that were told, and when.
     told_bytes: u64,
     told_at: Option<Instant>,
+    /// Where it says how far it has come.
+    live: Option<Live>,
 }
 
 impl<'a> Relay<'a> {
@@ -93,11 +108,17 @@ impl<'a> Relay<'a> {
             has_read_file: false,
             told_bytes: 0,
             told_at: None,
+            live: None,
         }
     }
 
     pub fn counting_lines(self, count_lines: bool) -> Self {
         Self { count_lines, ..self }
+    }
+
+    /// Says there how far it has come, and counts lines for that.
+    pub fn telling(self, live: Option<Live>) -> Self {
+        Self { count_lines: self.count_lines || live.is_some(), live, ..self }
     }
 
     /// Whether this input is to be read: after a failure only what others write is, so that they can go on.
@@ -166,6 +187,7 @@ impl<'a> Relay<'a> {
             put?;
             self.stop.wrote_all_but(self.engine.pending() + self.outlet.held());
             self.tell_drops();
+            self.tell_live();
         }
     }
 
@@ -213,6 +235,7 @@ impl<'a> Relay<'a> {
             let lines = if self.count_lines { memchr::memchr_iter(b'\n', &buffer[..len]).count() as u64 } else { 0 };
             self.saw_input(len as u64, lines, &saw_input);
             self.totals.discarded.add(&buffer[..len]);
+            self.tell_live();
             self.stop.wrote_all_but(self.outlet.held());
         }
         Ok(End::Eof)
@@ -247,6 +270,7 @@ impl<'a> Relay<'a> {
             }
         }
         self.stop.wrote_all_but(0);
+        self.tell_live();
         let totals = &mut *self.totals;
         totals.findings = self.engine.counts().clone();
         totals.bytes_written = self.outlet.written_bytes();
@@ -258,6 +282,14 @@ impl<'a> Relay<'a> {
             self.notify(Notice::Ended { output, dropped, discarded });
         }
         self.failure
+    }
+
+    fn tell_live(&self) {
+        if let Some(live) = &self.live {
+            let (findings, dropped) = (self.engine.counts().clone(), self.outlet.dropped());
+            let bytes_written = self.outlet.written_bytes();
+            live.tell(Totals { findings, dropped, bytes_written, ..self.totals.clone() });
+        }
     }
 
     /// When drops that were not told yet are to be told.

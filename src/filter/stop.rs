@@ -196,6 +196,7 @@ mod tests {
             stop,
             policy: Policy::default(),
             count_lines: false,
+            live: None,
         };
         let end = filter.run(&mut Totals::default(), |error| panic!("{error}"), |_| {});
         std::process::exit(if end.is_ok() { 0 } else { 1 });

@@ -14,4 +14,5 @@ mod run;
 mod sandbox;
 mod scan;
 mod signals;
+mod stats_file;
 mod support;

@@ -7,7 +7,6 @@ use super::ledger::Reader;
 use crate::agent::status::{SinkState, SinkStatus, SourceStatus, Status};
 use crate::ledger::{self, Summary};
 use crate::metrics::Metrics;
-use crate::redact::{Carrier, Kind};
 use axum::body::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -26,7 +25,7 @@ pub(super) async fn text(facts: &Facts) -> Bytes {
 
 fn make(facts: &Facts, status: Status, summary: Option<Arc<Summary>>) -> String {
     let mut metrics = Metrics::default();
-    metrics.program(facts.started.time, facts.redaction.key_id());
+    metrics.program(Vec::new, facts.started.time, facts.redaction.key_id());
     let limit = "What all its parts may take together, in bytes.";
     metrics.gauge("beartrap_memory_limit_bytes", limit).sample(vec![], facts.memory_limit_bytes as u64);
     if let Some(keys) = status.keys {
@@ -35,7 +34,7 @@ fn make(facts: &Facts, status: Status, summary: Option<Arc<Summary>>) -> String 
     }
     traffic(&mut metrics, &status);
     errors(&mut metrics, &status);
-    findings(&mut metrics, &status.sources);
+    metrics.findings(status.sources.iter().map(|source| (source.name.as_str(), &source.reading.findings)));
     progress_of_sources(&mut metrics, &status.sources);
     progress_of_sinks(&mut metrics, &status.sinks);
     if let Some(ledger) = &facts.ledger {
@@ -121,27 +120,6 @@ fn errors(metrics: &mut Metrics, status: &Status) {
     }
     for sink in &status.sinks {
         family.sample(of_sink(sink), u64::from(sink.is_degraded()));
-    }
-}
-
-fn findings(metrics: &mut Metrics, sources: &[SourceStatus]) {
-    let family =
-        metrics.counter("beartrap_findings", "Credentials that were replaced, by what they are and what carried them.");
-    for source in sources {
-        let labels = |kind: Kind, carrier: Carrier| {
-            let of = [("source", source.name.as_str()), ("kind", kind.name()), ("carrier", carrier.name())];
-            of.map(|(name, value)| (name, value.to_owned())).to_vec()
-        };
-        let found: Vec<_> = source.reading.findings.by_carrier().collect();
-        // So that the first finding is an increase.
-        for kind in Kind::ALL {
-            if !found.iter().any(|(of, carrier, _)| (*of, *carrier) == (kind, Carrier::None)) {
-                family.sample(labels(kind, Carrier::None), 0);
-            }
-        }
-        for (kind, carrier, count) in found {
-            family.sample(labels(kind, carrier), count);
-        }
     }
 }
 
