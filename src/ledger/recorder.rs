@@ -3,7 +3,7 @@
 use super::policy::PolicyLimits;
 use super::store::{Limits, Store};
 use super::tally::{self, Place, Room, Tally, Text, WAITING_BYTES_MAX};
-use super::writer::{Desk, LedgerCounters, OnNew, Writer};
+use super::writer::{Desk, LedgerCounters, Writer};
 use super::{Identity, LedgerError};
 use crate::redact::{Finding, Redaction};
 use std::path::{Path, PathBuf};
@@ -29,8 +29,6 @@ pub struct Settings {
     pub policy: PolicyLimits,
     /// What happens when too much waits for the database: whoever records waits too, or sights are left out and counted.
     pub wait_when_full: bool,
-    /// Is handed what is new.
-    pub on_new: Option<OnNew>,
 }
 
 impl Settings {
@@ -42,7 +40,6 @@ impl Settings {
             limits: Limits::default(),
             policy: PolicyLimits::default(),
             wait_when_full: false,
-            on_new: None,
         }
     }
 }
@@ -74,8 +71,7 @@ impl Ledger {
         let identity = store.identity()?;
         let room = Room { redaction: redaction.clone(), waiting_bytes: 0.into(), skipped: AtomicU64::new(0) };
         let desk = Arc::new(Desk::new(room));
-        let writer =
-            Writer::new(store, desk.clone(), super::store::random_id(), settings.limits.issuers, settings.on_new);
+        let writer = Writer::new(store, desk.clone(), super::store::random_id());
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run());
         let thread =
             thread.map_err(|error| LedgerError::other(&settings.path, format!("no thread for it: {error}")))?;

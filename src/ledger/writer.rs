@@ -1,9 +1,8 @@
 //! The thread that brings what was seen into the database.
 
-use super::exposure::Exposure;
+use super::LedgerError;
 use super::store::{Batch, BatchEntry, Store};
 use super::tally::{Room, Tally, WAITING_BYTES_MAX};
-use super::{LedgerError, Status};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,11 +14,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Credentials in one transaction: another process may wait for it.
 const BATCH_ENTRIES_MAX: usize = 10_000;
-/// New credentials that are handed out of one batch.
-const NEW_MAX: usize = 1000;
-
-/// Is handed the credentials that are new, may alert, and can be replayed.
-pub type OnNew = Box<dyn FnMut(Vec<Exposure>) + Send>;
 
 /// What a ledger counts while it is open.
 #[derive(Debug, Default)]
@@ -32,8 +26,6 @@ pub struct LedgerCounters {
     pub pruned: AtomicU64,
     /// Sights that were left out, since too much waited.
     pub skipped: AtomicU64,
-    /// New credentials that nobody was told of, since too many came at once.
-    pub untold: AtomicU64,
 }
 
 /// What the writer and those who wait for it share.
@@ -143,8 +135,6 @@ impl std::fmt::Debug for Desk {
 pub(super) struct Writer {
     store: Store,
     desk: Arc<Desk>,
-    on_new: Option<OnNew>,
-    issuers: Vec<String>,
     run: String,
     batches: u64,
     /// What could not be written yet.
@@ -153,8 +143,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn new(store: Store, desk: Arc<Desk>, run: String, issuers: Vec<String>, on_new: Option<OnNew>) -> Self {
-        Self { store, desk, on_new, issuers, run, batches: 0, batch: None, rest: Vec::new() }
+    pub fn new(store: Store, desk: Arc<Desk>, run: String) -> Self {
+        Self { store, desk, run, batches: 0, batch: None, rest: Vec::new() }
     }
 
     /// Runs until it is stopped; then tries once more to write what is left.
@@ -230,31 +220,7 @@ impl Writer {
                 self.batch = None;
                 self.desk.counters.batches.fetch_add(1, Relaxed);
                 self.desk.counters.pruned.fetch_add(merged.pruned.old + merged.pruned.surplus, Relaxed);
-                self.tell(&merged.new);
             }
-        }
-    }
-
-    /// Hands the new credentials to whoever wants to know. What can't be read now is not told.
-    fn tell(&mut self, new: &[[u8; 16]]) {
-        let Some(on_new) = &mut self.on_new else { return };
-        let now = Timestamp::now();
-        let mut told = Vec::new();
-        for digest in new {
-            let rows = self.store.show(digest, now).unwrap_or_default();
-            told.extend(rows.into_iter().filter(|row| {
-                let issuer = row.claims.as_ref().and_then(|claims| claims.iss.as_ref());
-                row.status == Status::Unexpired && issuer.is_some_and(|issuer| self.issuers.contains(issuer))
-            }));
-            if told.len() >= NEW_MAX {
-                break;
-            }
-        }
-        if told.len() >= NEW_MAX {
-            self.desk.counters.untold.fetch_add((told.len() - NEW_MAX) as u64, Relaxed);
-        }
-        if !told.is_empty() {
-            on_new(told);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The database of a ledger: one SQLite file.
 
+mod alerts;
 mod changes;
 mod join;
 mod manifest;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use alerts::AlertKey;
 pub use changes::{Changed, Portable, PortableCount, Portables, Seen};
 pub use join::Joined;
 pub use manifest::{Account, Manifest};

@@ -43,6 +43,8 @@ CREATE TABLE exposures (
     -- Keyed digests of claims, 16 bytes each.
     subject BLOB,
     token_id BLOB,
+    -- When somebody was told of it.
+    alerted_at INTEGER,
     UNIQUE (digest, key_id, kind)
 ) STRICT;
 CREATE INDEX exposures_by_last ON exposures (last_at);
@@ -50,6 +52,7 @@ CREATE INDEX exposures_by_first ON exposures (first_at);
 CREATE INDEX exposures_by_expiry ON exposures (coalesce(expires_at, 9223372036854775807));
 CREATE INDEX exposures_by_changed ON exposures (changed);
 CREATE INDEX exposures_by_observed ON exposures (trusted, observed_at);
+CREATE INDEX exposures_to_alert ON exposures (changed) WHERE trusted AND alerted_at IS NULL;
 CREATE INDEX exposures_by_subject ON exposures (subject) WHERE subject IS NOT NULL;
 CREATE INDEX exposures_by_token_id ON exposures (token_id) WHERE token_id IS NOT NULL;
 

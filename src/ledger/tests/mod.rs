@@ -1,5 +1,6 @@
 //! From findings to rows.
 
+mod alerts;
 mod recorder;
 
 use super::*;
