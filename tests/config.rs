@@ -181,9 +181,19 @@ fn the_reference_shows_the_defaults() {
         framing.method = "character_delimited"
         framing.character_delimited.delimiter = "\u0000"
         tls = { enabled = true, crt_file = "/etc/beartrap/tls/tls.crt", key_file = "/etc/beartrap/tls/tls.key", ca_file = "/etc/beartrap/tls/ca.crt" }
+        [sinks.rows]
+        type = "tcp"
+        address = "collector.example:6515"
+        tls.enabled = true
         [ledger]
         instance = "web-1"
         issuers = ["https://login.example/"]
+        emit_to = "rows"
+        [ledger.alert]
+        url = "https://soc.example/hooks/beartrap"
+        secret_file = "/etc/beartrap/alert-secret"
+        ca_file = "/etc/beartrap/tls/ca.crt"
+        min_severity = "high"
         [api]
         health_address = "0.0.0.0:9615"
         token_file = "/etc/beartrap/api-token"
@@ -277,6 +287,17 @@ fn every_setting_arrives() {
         issuers = ["i"]
         max_lifetime_secs = 60
         max_sources = 1
+        emit_to = "g"
+        emit_interval_secs = 0.5
+        alert.url = "http://localhost:81/x"
+        alert.secret_file = "secret"
+        alert.max_per_minute = 60
+        alert.max_batch = 2
+        alert.timeout_secs = 3
+        alert.max_attempts = 4
+        alert.retry_max_secs = 5
+        [sinks.g]
+        type = "stdout"
         [api]
         address = "0.0.0.0:80"
         health_address = "[::]:81"
@@ -330,7 +351,8 @@ fn every_setting_arrives() {
     assert!(!udp.permit_origin.permit("127.0.0.1".parse().expect("an address")));
     assert_eq!((f.framing, f.codec), (Framing::Bytes, Codec::Json));
 
-    let [c, d] = config.sinks.as_slice() else { panic!("two sinks") };
+    let [c, d, g] = config.sinks.as_slice() else { panic!("three sinks") };
+    assert_eq!((g.name.as_str(), g.inputs.len()), ("g", 0));
     assert_eq!(c.inputs, ["b", "a", "e", "f"]);
     assert_eq!((c.framing, c.when_full, c.buffer_bytes), (Framing::LengthDelimited, WhenFull::DropNewest, 65_536));
     let SinkKind::Tcp(tcp) = &c.kind else { panic!("a tcp sink") };
@@ -350,6 +372,13 @@ fn every_setting_arrives() {
     assert_eq!((ledger.limits.retention, ledger.limits.max_entries), (None, 1000));
     assert_eq!((ledger.policy.max_lifetime_secs, ledger.policy.max_sources), (60, 1));
     assert_eq!(ledger.limits.issuers, ["i"]);
+    let emit = ledger.emit.expect("a sink for its rows");
+    assert_eq!((emit.sink.as_str(), emit.interval.as_millis()), ("g", 500));
+    let alert = ledger.alert.expect("alerts");
+    assert_eq!((alert.url.place(), alert.url.is_tls()), ("localhost:81", false));
+    assert_eq!((alert.secret_file.as_path(), alert.ca_file), (Path::new("/srv/app/secret"), None));
+    assert_eq!((alert.max_per_minute, alert.max_batch, alert.max_attempts), (60, 2, 4));
+    assert_eq!((alert.timeout.as_secs(), alert.retry_max.as_secs(), alert.min_severity), (3, 5, None));
     assert_eq!(ledger.policy.contexts["a"].expected_audiences, ["a", "b"]);
     assert!(config.redact.options.claims);
     let api = config.api.expect("an API");
@@ -434,6 +463,7 @@ fn the_reference_holds_every_key() {
     for key in keys() {
         let value = match key.section {
             "" => lookup(&reference, &key.name),
+            "ledger.alert" => lookup(reference["ledger"]["alert"].as_table().unwrap(), &key.name),
             section @ ("redact" | "ledger" | "api") => lookup(reference[section].as_table().unwrap(), &key.name),
             section => reference[section].as_table().unwrap().values().find_map(|named| {
                 let table = named.as_table()?;
@@ -454,7 +484,7 @@ fn the_documentation_holds_every_key() {
     for key in keys() {
         let heading = match (key.section, key.kind) {
             ("", _) => "## Top level".to_owned(),
-            (section @ ("redact" | "ledger" | "api"), _) => format!("## `[{section}]`"),
+            (section @ ("redact" | "ledger" | "ledger.alert" | "api"), _) => format!("## `[{section}]`"),
             (section, "") => format!("## `[{section}.NAME]`"),
             (section, kind) => format!("### `type = \"{kind}\"` of a {}", section.trim_end_matches('s')),
         };

@@ -24,6 +24,10 @@ impl Failure {
         Self { place: format!("api ({place})"), error }
     }
 
+    pub(super) fn alert(error: io::Error) -> Self {
+        Self { place: "[ledger.alert]".to_owned(), error }
+    }
+
     pub(super) fn sink(name: &str, place: impl fmt::Display, error: io::Error) -> Self {
         Self { place: format!("sink {name} ({place})"), error }
     }

@@ -1,11 +1,13 @@
 //! How much memory a configuration may take at most.
 
+use super::alert::ALERT_BYTES_MAX;
 use super::api::{
     CONNECTION_BYTES as API_CONNECTION_BYTES, LEDGER_BYTES as API_LEDGER_BYTES, METRICS_BYTES, SORTED_ROW_BYTES,
 };
 use super::batch::BATCH_BYTES;
 use super::cgroup;
 use super::config::{Config, Sink, SinkKind, Source, SourceKind, TcpSink, TcpSource};
+use super::emitter::{EMIT_BLOCK_BYTES, EMIT_BYTES_MAX};
 use super::file_source::READ_BYTES as FILE_READ_BYTES;
 use super::queue::BLOCK_OVERHEAD_BYTES;
 use super::source::READ_BYTES;
@@ -86,18 +88,20 @@ impl Limits {
         });
         let sinks = config.sinks.iter().map(|sink| {
             let inputs = config.sources.iter().filter(|source| sink.inputs.contains(&source.name));
-            let block = inputs.map(block_max).max().unwrap_or(0);
+            let is_emitted = config.ledger.iter().flat_map(|ledger| &ledger.emit).any(|emit| emit.sink == sink.name);
+            let rows = is_emitted.then_some(EMIT_BLOCK_BYTES);
+            let block = inputs.map(block_max).chain(rows).max().unwrap_or(0);
             let keys: &[_] = match &sink.kind {
                 SinkKind::Tcp(_) => &["resend_bytes", "buffer_bytes"],
                 SinkKind::Stdout | SinkKind::File(_) => &["buffer_bytes"],
             };
             Limit { part: format!("sink {}", sink.name), streams: 1, stream_bytes: sink_bytes(sink, block), keys }
         });
-        let ledger = config.ledger.iter().map(|_| Limit {
-            part: "ledger".to_owned(),
-            streams: 1,
-            stream_bytes: LEDGER_BYTES_MAX + CLAIMS_BYTES_MAX,
-            keys: &[],
+        let ledger = config.ledger.iter().map(|ledger| {
+            let alert = ledger.alert.as_ref().map_or(0, |_| ALERT_BYTES_MAX);
+            let emit = ledger.emit.as_ref().map_or(0, |_| EMIT_BYTES_MAX);
+            let stream_bytes = LEDGER_BYTES_MAX + CLAIMS_BYTES_MAX + alert + emit;
+            Limit { part: "ledger".to_owned(), streams: 1, stream_bytes, keys: &[] }
         });
         let program = Limit { part: "program".to_owned(), streams: 1, stream_bytes: PROGRAM_BYTES, keys: &[] };
         let others = work(config).into_iter().chain(rules(config)).chain(ledger).chain(api(config)).chain([program]);

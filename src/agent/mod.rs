@@ -9,6 +9,7 @@
 //! Sources and sinks are tasks. A block goes from a source to all its sinks, in order; each sink acknowledges it when
 //! it is durable there. All queues are bounded in bytes, and a source reads no further while one is full.
 
+mod alert;
 mod api;
 mod append_file;
 mod attempts;
@@ -22,6 +23,7 @@ mod connections;
 mod control;
 mod counters;
 mod data_dir;
+mod emitter;
 mod exposures;
 mod failure;
 mod file_sink;
@@ -54,8 +56,10 @@ mod udp_source;
 mod unix_source;
 mod window;
 
+pub use alert::AlertStatus;
 pub use canary::{UntrustedSource, check_engine};
 pub use control::{Control, Controller};
+pub use emitter::EmitStatus;
 pub use failure::Failure;
 pub use limits::{Limit, Limits, MemoryShort, worker_threads};
 pub use pipeline::{Agent, Outcome};

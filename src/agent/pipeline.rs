@@ -114,7 +114,7 @@ impl Agent {
             .collect();
         let sink_health = queues.iter().map(|(_, intake)| intake.counters.clone()).collect();
         let exposures = Exposures::open(&config, &redaction)?;
-        let ledger = exposures.as_ref().map(|exposures| exposures.ledger().flusher());
+        let ledger = exposures.as_ref().map(Exposures::health);
         let health = Health::new(source_health.clone(), sink_health, ledger);
         let agent = Self {
             config,
@@ -226,6 +226,7 @@ impl Running {
             let outlet = Outlet::new(feeds).sampled(sampler).recorded(recorder).of(health);
             running.start_source(source.clone(), &config, inlet, data_dir.clone(), &redaction, outlet);
         }
+        running.exposures.iter_mut().for_each(|exposures| exposures.emit(&config, &feeds, &redaction));
         Ok(running)
     }
 
@@ -293,6 +294,9 @@ impl Running {
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.sources.is_empty() || !self.sinks.is_empty() {
+            if self.sources.is_empty() {
+                self.exposures.iter().for_each(Exposures::finish);
+            }
             let over = deadline.unwrap_or_else(Instant::now);
             let verdict = tokio::select! {
                 stop = control.beyond(commanded) => {
@@ -326,7 +330,7 @@ impl Running {
             }
         }
         if let Some(exposures) = self.exposures.take() {
-            exposures.close().await;
+            exposures.close(deadline.map_or(Duration::MAX, |deadline| deadline - Instant::now())).await;
         }
         self.outcome()
     }

@@ -21,8 +21,9 @@ pub use filter::{Filter, Sort};
 pub use policy::{Context, POLICIES, Policy, PolicyLimits};
 pub use recorder::{FlushTicket, Flusher, LEDGER_BYTES_MAX, Ledger, Recorder, Settings};
 pub use store::{
-    Account, AlertKey, Batch, BatchEntry, Changed, ClaimName, Forgotten, Identity, Interrupter, Joined, Limits, Manifest, Mark,
-    Merged, Page, Portable, PortableCount, Portables, Pruned, Seen, Snapshot, Store, Summary, is_cursor,
+    Account, AlertKey, Batch, BatchEntry, Changed, ClaimName, Forgotten, Identity, Interrupter, Joined, Limits,
+    Manifest, Mark, Merged, Page, Portable, PortableCount, Portables, Pruned, Seen, Snapshot, Store, Summary,
+    is_cursor,
 };
 pub use tally::{Place, Text};
 pub use writer::LedgerCounters;

@@ -19,7 +19,7 @@ const HOSTILE: &str = "<img src=x onerror=\"alert(1)\">\u{1b}[31m\r\n=cmd|' /C c
 fn start(folder: &Path) -> Running {
     let path = folder.join("ledger.db");
     let (limits, policy) = Default::default();
-    let ledger = Ledger { path, instance: Some("web-1".into()), limits, policy };
+    let ledger = Ledger { path, instance: Some("web-1".into()), limits, policy, emit: None, alert: None };
     let api = Api { health_address: Some(([127, 0, 0, 1], 0).into()), ..api() };
     let sinks = vec![file_sink(&folder.join("clean.log"))];
     Running::start(Config { ledger: Some(ledger), api: Some(api), ..config(vec![tcp_source(10)], sinks) })

@@ -6,11 +6,14 @@ mod http;
 mod process;
 mod program;
 mod prometheus;
+mod receiver;
 
+mod alert;
 mod api;
 mod api_exposures;
 mod api_pressure;
 mod connections;
+mod emit;
 mod faults;
 mod file_sink;
 mod flood;

@@ -34,7 +34,9 @@ pub(super) fn check(
     }
     for (index, sink) in sinks.iter().enumerate() {
         check_target(report, data_dir, sources, sink, &sinks[..index]);
-        check_feed(report, sources, sink);
+        if !sink.is_emitted {
+            check_feed(report, sources, sink);
+        }
     }
 }
 
@@ -82,7 +84,7 @@ fn check_inputs(report: &Report, sources: &[NamedSource<'_>], sinks: &[NamedSink
             }
         }
     }
-    if sinks.iter().any(|sink| sink.inputs.is_empty()) {
+    if sinks.iter().any(|sink| sink.inputs.is_empty() && !sink.is_emitted) {
         // Reported already; nobody can say what was to feed it.
         return;
     }

@@ -61,6 +61,11 @@ pub(super) const MAX_SOURCES: Whole = Whole { key: "max_sources", unit: "sources
 pub(super) const API_MAX_CONNECTIONS: Whole =
     Whole { key: "max_connections", unit: "connections", default: 64, min: 8, max: 1024 };
 
+pub(super) const MAX_PER_MINUTE: Whole =
+    Whole { key: "max_per_minute", unit: "requests", default: 10, min: 1, max: 6000 };
+pub(super) const MAX_BATCH: Whole = Whole { key: "max_batch", unit: "exposures", default: 100, min: 1, max: 1000 };
+pub(super) const MAX_ATTEMPTS: Whole = Whole { key: "max_attempts", unit: "attempts", default: 10, min: 1, max: 1000 };
+
 pub(super) const SHUTDOWN_GRACE: Seconds = Seconds { key: "shutdown_grace_secs", default: 10.0, min: 0.0, max: 3600.0 };
 pub(super) const GLOB_INTERVAL: Seconds = Seconds { key: "glob_interval_secs", default: 1.0, min: 0.1, max: 3600.0 };
 pub(super) const POLL_INTERVAL: Seconds = Seconds { key: "poll_interval_secs", default: 0.25, min: 0.01, max: 60.0 };
@@ -86,6 +91,10 @@ pub(super) const RETENTION: Seconds =
 
 pub(super) const REQUEST_TIMEOUT: Seconds =
     Seconds { key: "request_timeout_secs", default: 10.0, min: 0.5, max: 300.0 };
+/// Standard Webhooks: 15 to 30 s.
+pub(super) const ALERT_TIMEOUT: Seconds = Seconds { key: "timeout_secs", default: 15.0, min: 0.1, max: 300.0 };
+pub(super) const RETRY_MAX: Seconds = Seconds { key: "retry_max_secs", default: 300.0, min: 0.1, max: 86_400.0 };
+pub(super) const EMIT_INTERVAL: Seconds = Seconds { key: "emit_interval_secs", default: 5.0, min: 0.1, max: 3600.0 };
 
 pub(super) const API_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9614);
 
@@ -101,6 +110,9 @@ const WHOLES: &[&Whole] = &[
     &MAX_ENTRIES,
     &MAX_LIFETIME,
     &MAX_SOURCES,
+    &MAX_PER_MINUTE,
+    &MAX_BATCH,
+    &MAX_ATTEMPTS,
 ];
 const SECONDS: &[&Seconds] = &[
     &SHUTDOWN_GRACE,
@@ -118,12 +130,36 @@ const SECONDS: &[&Seconds] = &[
     &HANDSHAKE_TIMEOUT,
     &RETENTION,
     &REQUEST_TIMEOUT,
+    &ALERT_TIMEOUT,
+    &RETRY_MAX,
+    &EMIT_INTERVAL,
 ];
 
 pub(super) const ROOT: &[&str] =
     &["data_dir", SHUTDOWN_GRACE.key, "sandbox", "redact", "sources", "sinks", "ledger", "api"];
-pub(super) const LEDGER: &[&str] =
-    &["path", "instance", RETENTION.key, MAX_ENTRIES.key, "issuers", MAX_LIFETIME.key, MAX_SOURCES.key];
+pub(super) const LEDGER: &[&str] = &[
+    "path",
+    "instance",
+    RETENTION.key,
+    MAX_ENTRIES.key,
+    "issuers",
+    MAX_LIFETIME.key,
+    MAX_SOURCES.key,
+    "emit_to",
+    EMIT_INTERVAL.key,
+    "alert",
+];
+pub(super) const ALERT: &[&str] = &[
+    "url",
+    "secret_file",
+    "ca_file",
+    "min_severity",
+    MAX_PER_MINUTE.key,
+    MAX_BATCH.key,
+    ALERT_TIMEOUT.key,
+    MAX_ATTEMPTS.key,
+    RETRY_MAX.key,
+];
 pub(super) const REDACT: &[&str] = &[
     "key_file",
     "rule_files",
@@ -208,7 +244,8 @@ pub(super) const NO_SWITCHES: &[&str] = &["verify_certificate", "verify_hostname
 /// One key, as the reference documents it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The table it stands in: empty at the top, else `redact`, `sources`, `sinks`, `ledger` or `api`.
+    /// The table it stands in: empty at the top, else `redact`, `sources`, `sinks`, `ledger`, `ledger.alert` or
+    /// `api`.
     pub section: &'static str,
     /// The `type` that it belongs to; empty if it belongs to each.
     pub kind: &'static str,
@@ -224,6 +261,7 @@ pub fn keys() -> Vec<Key> {
     add(&mut keys, "", "", ROOT);
     add(&mut keys, "redact", "", REDACT);
     add(&mut keys, "ledger", "", LEDGER);
+    add(&mut keys, "ledger.alert", "", ALERT);
     add(&mut keys, "api", "", API);
     for (section, kinds) in [("sources", &SOURCE), ("sinks", &SINK)] {
         add(&mut keys, section, "", kinds.any);
@@ -237,7 +275,7 @@ pub fn keys() -> Vec<Key> {
 fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[&str]) {
     for name in names {
         let names: &[&str] = match *name {
-            "redact" | "sources" | "sinks" | "ledger" | "api" => continue,
+            "redact" | "sources" | "sinks" | "ledger" | "alert" | "api" => continue,
             "framing" => &["framing.method", "framing.character_delimited.delimiter"],
             "decoding" => &["decoding.codec"],
             "encoding" => &["encoding.codec"],
@@ -262,7 +300,7 @@ fn add(keys: &mut Vec<Key>, section: &'static str, kind: &'static str, names: &[
 /// Whether a word is one of the keys or sections.
 pub(super) fn is_vocabulary(word: &str) -> bool {
     let kinds = [&SOURCE, &SINK];
-    let tables = [ROOT, REDACT, LEDGER, API, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES];
+    let tables = [ROOT, REDACT, LEDGER, ALERT, API, FRAMING, CHARACTER_DELIMITED, CODEC, TLS_SINK, NO_SWITCHES];
     tables.iter().any(|keys| keys.contains(&word))
         || kinds.iter().any(|kinds| kinds.any.contains(&word) || kinds.of.iter().any(|(_, keys)| keys.contains(&word)))
 }

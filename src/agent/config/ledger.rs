@@ -1,5 +1,6 @@
 //! `[ledger]`, and what is expected of tokens in a source.
 
+use super::alert;
 use super::diagnostics::Problem;
 use super::section::Section;
 use super::sources::NamedSource;
@@ -39,10 +40,11 @@ pub(super) fn ledger(
     });
     let retention = section.seconds(&keys::RETENTION);
     let max_lifetime_secs = section.whole(&keys::MAX_LIFETIME);
+    let issuers = section.strings("issuers");
     let limits = Limits {
         retention: (!retention.is_zero()).then_some(retention),
         max_entries: section.whole(&keys::MAX_ENTRIES) as u64,
-        issuers: section.strings("issuers").iter().map(|text| text.text.to_owned()).collect(),
+        issuers: issuers.iter().map(|text| text.text.to_owned()).collect(),
     };
     let contexts = sources.iter().filter(|named| named.context != Context::default());
     let policy = PolicyLimits {
@@ -50,7 +52,8 @@ pub(super) fn ledger(
         max_sources: section.whole(&keys::MAX_SOURCES),
         contexts: contexts.map(|named| (named.name.text.to_owned(), named.context.clone())).collect(),
     };
-    Some(Ledger { path: path?, instance, limits, policy })
+    let alert = section.subsection("alert").and_then(|section| alert::alert(&section, base, &issuers));
+    Some(Ledger { path: path?, instance, limits, policy, emit: None, alert })
 }
 
 /// What a source's section says of the tokens in it.

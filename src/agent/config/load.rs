@@ -3,13 +3,14 @@
 use super::api;
 use super::checks;
 use super::diagnostics::{Diagnostics, Problem, Report};
+use super::emit;
 use super::keys;
 use super::ledger;
 use super::section::{Section, Text};
 use super::sinks::{self, NamedSink};
 use super::sources::{self, NamedSource};
 use super::values;
-use super::{Config, Redact, SandboxMode};
+use super::{Config, Ledger, Redact, SandboxMode};
 use crate::rule_file::{self, OnUnsupported, RuleSource};
 use std::borrow::Cow;
 use std::fs::File;
@@ -122,12 +123,21 @@ fn config(root: &Section<'_>, base: &Path) -> Config {
         .into_iter()
         .map(|(name, section)| sources::source(name, &section, base))
         .collect();
-    let sinks: Vec<NamedSink<'_>> =
-        root.named_sections("sinks").into_iter().map(|(name, section)| sinks::sink(name, &section, base)).collect();
+    let ledger = root.section("ledger");
+    let emit_to = ledger.as_ref().and_then(|section| section.string("emit_to"));
+    let sinks: Vec<NamedSink<'_>> = root
+        .named_sections("sinks")
+        .into_iter()
+        .map(|(name, section)| sinks::sink(name, &section, base, emit_to.as_ref()))
+        .collect();
     let api = root.section("api").map(|section| api::api(&section, base));
     checks::check(root, data_dir.as_deref(), &sources, &sinks, api.as_ref());
-    let ledger = match root.section("ledger") {
-        Some(section) => ledger::ledger(&section, base, data_dir.as_deref(), &sources),
+    let ledger = match ledger {
+        Some(section) => {
+            let emit = emit::emit(&section, emit_to, &sinks);
+            let ledger = ledger::ledger(&section, base, data_dir.as_deref(), &sources);
+            ledger.map(|ledger| Ledger { emit, ..ledger })
+        }
         None => {
             ledger::check_without(root, &sources);
             None

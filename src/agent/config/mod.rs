@@ -1,8 +1,10 @@
 //! The configuration as the agent uses it: resolved and valid.
 
+mod alert;
 mod api;
 mod checks;
 mod diagnostics;
+mod emit;
 mod keys;
 mod ledger;
 mod load;
@@ -99,7 +101,45 @@ pub struct Ledger {
     pub limits: crate::ledger::Limits,
     /// What is no finding, that of sources included.
     pub policy: crate::ledger::PolicyLimits,
+    /// Where its rows go when they change.
+    pub emit: Option<Emit>,
+    /// `[ledger.alert]`
+    pub alert: Option<Alert>,
 }
+
+/// `emit_to` of `[ledger]`
+#[derive(Clone, Debug)]
+pub struct Emit {
+    /// The name of the sink; no source feeds it.
+    pub sink: String,
+    /// How often it is looked what has changed.
+    pub interval: Duration,
+}
+
+/// `[ledger.alert]`
+#[derive(Clone, Debug)]
+pub struct Alert {
+    /// Who is told.
+    pub url: AlertUrl,
+    /// The file with the secrets that sign.
+    pub secret_file: PathBuf,
+    /// Authorities of which the receiver must have a certificate; without it those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// How bad the worst finding of a row must be at least.
+    pub min_severity: Option<crate::ledger::Severity>,
+    /// How many attempts are made in a minute at most.
+    pub max_per_minute: usize,
+    /// How many rows are told of at once at most.
+    pub max_batch: usize,
+    /// How long an attempt may take.
+    pub timeout: Duration,
+    /// How often the same alert is tried.
+    pub max_attempts: usize,
+    /// The longest pause between two attempts that fail.
+    pub retry_max: Duration,
+}
+
+pub use alert::AlertUrl;
 
 /// `[sources.NAME]`
 #[derive(Clone, Debug)]
@@ -350,6 +390,10 @@ impl Config {
                 files.extend(tls.ca_file.clone());
             }
         }
+        if let Some(alert) = self.ledger.as_ref().and_then(|ledger| ledger.alert.as_ref()) {
+            files.push(alert.secret_file.clone());
+            files.extend(alert.ca_file.clone());
+        }
         files
     }
 
@@ -366,6 +410,7 @@ impl Config {
     pub fn file_problems(&self) -> Vec<String> {
         let mut problems = super::tls::problems(self);
         problems.extend(self.api.as_ref().and_then(super::api::token_problem));
+        problems.extend(self.ledger.as_ref().and_then(|ledger| super::alert::problem(ledger.alert.as_ref()?)));
         problems
     }
 }

@@ -247,6 +247,18 @@ impl<'a> Section<'a> {
         Some(Section { report: self.report, name: key.to_owned(), prefix: "", span: key_span, table })
     }
 
+    /// A section inside this one, `[section.key]`.
+    pub fn subsection(&self, key: &str) -> Option<Section<'a>> {
+        let (key_span, value) = self.entry(key)?;
+        let name = format!("{}.{key}", self.name);
+        let Some(table) = value.get_ref().as_table() else {
+            let message = format!("`{key}` must be a section");
+            self.report.add(Problem::at(&key_span, message).help(format!("write `[{name}]`")));
+            return None;
+        };
+        Some(Section { report: self.report, name, prefix: "", span: key_span, table })
+    }
+
     /// The sections `[key.NAME]` with their names, in the order of the file.
     pub fn named_sections(&self, key: &str) -> Vec<(Text<'a>, Section<'a>)> {
         let Some((key_span, value)) = self.entry(key) else {

@@ -16,6 +16,8 @@ pub(super) struct NamedSink<'a> {
     /// `None` if something in it is wrong.
     pub sink: Option<Sink>,
     pub inputs: Vec<Text<'a>>,
+    /// The ledger's rows go there: it needs no inputs.
+    pub is_emitted: bool,
     /// `encoding.codec`: what the records that arrive must be.
     pub codec: Option<(Codec, Range<usize>)>,
     pub framing_span: Option<Range<usize>>,
@@ -23,10 +25,19 @@ pub(super) struct NamedSink<'a> {
     pub target_span: Option<Range<usize>>,
 }
 
-/// Reads one sink.
-pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> NamedSink<'a> {
+/// Reads one sink; `emit_to` is the one that the ledger's rows go to.
+pub(super) fn sink<'a>(
+    name: Text<'a>,
+    section: &Section<'a>,
+    base: &Path,
+    emit_to: Option<&Text<'_>>,
+) -> NamedSink<'a> {
     let kind = kind(section, &keys::SINK, "sink");
-    let inputs = section.filled_strings("inputs", r#"inputs = ["NAME"]"#);
+    let is_emitted = emit_to.is_some_and(|sink| sink.text == name.text);
+    let inputs = match is_emitted {
+        true => section.strings("inputs"),
+        false => section.filled_strings("inputs", r#"inputs = ["NAME"]"#),
+    };
     let framing = section.framing();
     let codec = section.encoding();
     let when_full = [("block", WhenFull::Block), ("drop_newest", WhenFull::DropNewest)];
@@ -54,7 +65,7 @@ pub(super) fn sink<'a>(name: Text<'a>, section: &Section<'a>, base: &Path) -> Na
     });
     let codec = codec.zip(section.span_of("encoding"));
     let framing_span = section.span_of("framing");
-    NamedSink { name, kind, sink, inputs, codec, framing_span, target_span }
+    NamedSink { name, kind, sink, inputs, is_emitted, codec, framing_span, target_span }
 }
 
 fn file(section: &Section<'_>, path: Option<Text<'_>>, base: &Path) -> Option<FileSink> {

@@ -62,6 +62,12 @@ impl Needs {
         if let Some(ledger) = &config.ledger {
             needs.state.extend(config.data_dir.clone());
             needs.state.extend(ledger.path.parent().map(Path::to_owned));
+            if let Some(alert) = &ledger.alert {
+                needs.connect(alert.url.place());
+                if alert.url.is_tls() && alert.ca_file.is_none() {
+                    needs.trust_the_system();
+                }
+            }
         }
         if let Some(api) = &config.api {
             needs.bind.insert(api.address.port());

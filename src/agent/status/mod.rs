@@ -16,7 +16,10 @@ pub use source::SourceStatus;
 pub(super) use source::{SourceHealth, Trouble};
 pub(super) use watch::Watcher;
 
+use super::alert::AlertStatus;
 use super::counters::SinkCounters;
+use super::emitter::EmitStatus;
+use super::exposures::LedgerHealth;
 use crate::ledger::Flusher;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -34,7 +37,7 @@ struct Parts {
     sources: Vec<Arc<SourceHealth>>,
     sinks: Vec<Arc<SinkCounters>>,
     keys: OnceLock<Arc<KeyHealth>>,
-    ledger: Option<Flusher>,
+    ledger: Option<LedgerHealth>,
 }
 
 /// A snapshot of an agent.
@@ -48,6 +51,10 @@ pub struct Status {
     pub keys: Option<KeyStatus>,
     /// Why the ledger can't be written now; nothing is lost to the sinks by that.
     pub ledger_error: Option<String>,
+    /// `[ledger.alert]`
+    pub alert: Option<AlertStatus>,
+    /// `emit_to` of `[ledger]`
+    pub emit: Option<EmitStatus>,
 }
 
 impl Status {
@@ -57,11 +64,17 @@ impl Status {
             || self.sources.iter().any(SourceStatus::is_degraded)
             || self.keys.as_ref().is_some_and(|keys| !keys.is_good)
             || self.ledger_error.is_some()
+            || self.alert.as_ref().is_some_and(AlertStatus::is_degraded)
+            || self.emit.as_ref().is_some_and(|emit| emit.error.is_some())
     }
 }
 
 impl Health {
-    pub(super) fn new(sources: Vec<Arc<SourceHealth>>, sinks: Vec<Arc<SinkCounters>>, ledger: Option<Flusher>) -> Self {
+    pub(super) fn new(
+        sources: Vec<Arc<SourceHealth>>,
+        sinks: Vec<Arc<SinkCounters>>,
+        ledger: Option<LedgerHealth>,
+    ) -> Self {
         Self(Arc::new(Parts { sources, sinks, keys: OnceLock::new(), ledger }))
     }
 
@@ -72,16 +85,19 @@ impl Health {
 
     /// The ledger's part.
     pub(super) fn ledger(&self) -> Option<&Flusher> {
-        self.0.ledger.as_ref()
+        self.0.ledger.as_ref().map(|ledger| &ledger.flusher)
     }
 
     /// How things stand now.
     pub fn status(&self) -> Status {
+        let ledger = self.0.ledger.as_ref();
         Status {
             sources: self.0.sources.iter().map(|source| source.status()).collect(),
             sinks: self.0.sinks.iter().map(|sink| sink.status()).collect(),
             keys: self.0.keys.get().and_then(|keys| keys.status()),
-            ledger_error: self.0.ledger.as_ref().and_then(Flusher::error),
+            ledger_error: ledger.and_then(|ledger| ledger.flusher.error()),
+            alert: ledger.and_then(|ledger| Some(ledger.alert.as_ref()?.status())),
+            emit: ledger.and_then(|ledger| Some(ledger.emit.as_ref()?.status())),
         }
     }
 }

@@ -81,22 +81,33 @@ impl Files {
     /// The authorities that a peer's certificate may come from: those of a file, else those of the system.
     pub fn roots(&mut self, ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(self.authorities("tls.ca_file", ca_file)?);
+        Ok(roots)
+    }
+
+    /// Their certificates, all of them usable; `key` is what the configuration calls the file.
+    pub fn authorities(
+        &mut self,
+        key: &'static str,
+        ca_file: Option<&Path>,
+    ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let is_usable = |certificate: &CertificateDer<'_>| RootCertStore::empty().add(certificate.clone()).is_ok();
         let Some(path) = ca_file else {
-            let found = rustls_native_certs::load_native_certs().certs;
+            let mut found = rustls_native_certs::load_native_certs().certs;
             found.iter().for_each(|certificate| self.0.update(certificate));
             // Systems carry certificates that nobody can use any more.
-            roots.add_parsable_certificates(found);
-            if roots.is_empty() {
+            found.retain(|certificate| is_usable(certificate));
+            if found.is_empty() {
                 let why = "the system has no certificates of authorities".to_owned();
-                return Err(TlsError { key: "tls.ca_file", path: None, why });
+                return Err(TlsError { key, path: None, why });
             }
-            return Ok(roots);
+            return Ok(found);
         };
-        for certificate in self.certificates("tls.ca_file", path)? {
-            let wrong = |_| TlsError::new("tls.ca_file", path, "it holds a certificate that is not valid X.509");
-            roots.add(certificate).map_err(wrong)?;
+        let found = self.certificates(key, path)?;
+        if !found.iter().all(is_usable) {
+            return Err(TlsError::new(key, path, "it holds a certificate that is not valid X.509"));
         }
-        Ok(roots)
+        Ok(found)
     }
 
     fn certificates(&mut self, key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

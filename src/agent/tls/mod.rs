@@ -21,10 +21,12 @@ pub(super) use server::Accept;
 
 use super::config::{Config, Sink, SinkKind, SourceKind, TcpSink, TlsClient, TlsServer};
 use super::failure::Failure;
+use std::path::Path;
 use std::sync::Arc;
 pub(super) use tokio_rustls::rustls::client::ClientConfig;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 pub(super) use tokio_rustls::rustls::server::ServerConfig;
 use tokio_rustls::rustls::server::{StoresServerSessions, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::SingleCertAndKey;
@@ -111,7 +113,12 @@ fn client(tls: &TlsClient) -> Result<Loaded<ClientConfig>, TlsError> {
     Ok(Loaded { config: Arc::new(config), digest: files.digest() })
 }
 
-fn provider() -> Arc<CryptoProvider> {
+/// The certificates of those whose word for an alert's receiver is taken.
+pub(super) fn authorities(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    Files::default().authorities("ca_file", ca_file)
+}
+
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
