@@ -2,7 +2,7 @@
 
 use super::exposure::{Location, TimeOf};
 use super::store::{BatchEntry, Seen};
-use crate::redact::{Carrier, Claims, Finding, Kind, Redaction};
+use crate::redact::{Carrier, Claims, Finding, Kind, Redaction, UnreadClaims};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -91,7 +91,8 @@ impl Hasher for DigestHasher {
 #[derive(Debug)]
 struct Entry {
     complete: bool,
-    claims: Option<Box<Claims>>,
+    /// The writer reads them.
+    claims: Option<Box<UnreadClaims>>,
     first: Sight,
     last: Sight,
     carrier: Carrier,
@@ -164,7 +165,7 @@ impl Tally {
         drop(entries);
         for (key, entry) in table {
             room.waiting_bytes.fetch_sub(entry.bytes(), Relaxed);
-            out.push(entry.into_batch(key, &self.source));
+            out.push(entry.into_batch(key, &self.source, &room.redaction));
         }
     }
 
@@ -174,7 +175,7 @@ impl Tally {
 }
 
 impl Entry {
-    fn new(finding: &Finding, sight: Sight, claims: Option<Box<Claims>>, block: u64) -> Self {
+    fn new(finding: &Finding, sight: Sight, claims: Option<Box<UnreadClaims>>, block: u64) -> Self {
         Self {
             complete: finding.complete,
             claims,
@@ -211,11 +212,11 @@ impl Entry {
 
     /// What it takes while it waits, the table's spare room and later forms of it included.
     fn bytes(&self) -> usize {
-        let claims = self.claims.as_ref().map_or(0, |claims| size_of::<Claims>() + text_len(claims));
+        let claims = self.claims.as_ref().map_or(0, |claims| size_of::<Claims>() + claims.bytes());
         2 * (size_of::<Key>() + size_of::<Self>()) + claims
     }
 
-    fn into_batch(self, key: Key, source: &str) -> BatchEntry {
+    fn into_batch(self, key: Key, source: &str, redaction: &Redaction) -> BatchEntry {
         let mut counts = vec![(self.carrier.name(), self.count)];
         counts.extend(self.others.iter().map(|(carrier, count)| (carrier.name(), *count)));
         BatchEntry {
@@ -223,18 +224,12 @@ impl Entry {
             key_id: key.key_id,
             kind: key.kind.name(),
             complete: self.complete,
-            claims: self.claims.map(|claims| (*claims).into()),
+            claims: self.claims.map(|unread| redaction.read_claims(&unread).into()),
             first: self.first.into_seen(source),
             last: self.last.into_seen(source),
             counts,
         }
     }
-}
-
-/// The length of all its texts together, in bytes.
-fn text_len(claims: &Claims) -> usize {
-    let Claims { alg, kid, typ, iss, azp, client_id, scope, .. } = claims;
-    [alg, kid, typ, iss, azp, client_id, scope].into_iter().flatten().chain(&claims.aud).map(String::len).sum()
 }
 
 impl Sight {

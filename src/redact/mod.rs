@@ -43,7 +43,7 @@ mod word;
 
 pub use block::{Clean, CleanBlock};
 pub use carrier::Carrier;
-pub use claims::{CLAIM_BYTES_MAX, CLAIMS_BYTES_MAX, Claims, Principal};
+pub use claims::{CLAIM_BYTES_MAX, CLAIMS_BYTES_MAX, Claims, Principal, UnreadClaims};
 pub use finding::{Counts, Finding, Kind, RuleKind};
 pub use fingerprint::{Fingerprint, MARKER_LEN_MAX};
 pub use key::{Key, KeyError, KeyRing};

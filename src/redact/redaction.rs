@@ -1,7 +1,7 @@
 //! What all redactors of a process share: keys, options and the automaton.
 
 use super::anchors::Anchors;
-use super::claims::{Book, Claims};
+use super::claims::{Book, Claims, UnreadClaims};
 use super::finding::{Finding, Kind, RuleKind};
 use super::fingerprint::{Digester, Fingerprint};
 use super::grammar::Grammar;
@@ -132,10 +132,15 @@ impl Redaction {
         shared.allow && self.fingerprints(credential).iter().any(|fingerprint| shared.is_allowed(fingerprint))
     }
 
-    /// What the token with this fingerprint says of itself, if it was found and nobody has asked since. Without
+    /// What the token with this fingerprint says of itself, if it was found lately and nobody has taken it since. Without
     /// [`Options::claims`] there is never any.
-    pub fn take_claims(&self, fingerprint: &Fingerprint) -> Option<Box<Claims>> {
+    pub fn take_claims(&self, fingerprint: &Fingerprint) -> Option<Box<UnreadClaims>> {
         self.shared().claims.as_ref()?.take(fingerprint.digest)
+    }
+
+    /// Reads what a token says of itself. That takes some microseconds, longer than finding it.
+    pub fn read_claims(&self, unread: &UnreadClaims) -> Claims {
+        self.shared().read_claims(unread)
     }
 
     /// What the value of the claim `name` is called in [`Claims`] under each key: key ids and digests, the active key first.

@@ -1,17 +1,17 @@
-//! Which tokens were seen lately, and what they say of themselves until somebody asks.
+//! Which tokens were seen lately, and what they say of themselves until somebody takes it.
 
-use super::Claims;
+use super::UnreadClaims;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-/// So many digests fill a page: seven eighths of a table of a power of two.
-const PAGE_LEN_MAX: usize = 28_672;
-/// So much of claims that nobody has taken fills a page: more than one block of a log can hold.
+/// So many digests fill a page: seven eighths of a table of a power of two. Both tables fit into a core's own cache.
+const PAGE_LEN_MAX: usize = 14_336;
+/// So much that nobody has taken fills a page: more than comes of one block of a log.
 const PAGE_BYTES_MAX: usize = 4 << 20;
 /// What an entry of the table takes, with the table's own byte.
-const ENTRY_BYTES: usize = size_of::<(u128, Option<Box<Claims>>)>() + 1;
+const ENTRY_BYTES: usize = size_of::<(u64, Option<Box<UnreadClaims>>)>() + 1;
 
 /// What is kept of claims takes so much memory at most.
 pub const CLAIMS_BYTES_MAX: usize = 2 * (PAGE_BYTES_MAX + PAGE_LEN_MAX / 7 * 8 * ENTRY_BYTES) + (16 << 10);
@@ -30,42 +30,24 @@ struct Pages {
 #[derive(Default)]
 struct Page {
     /// `None` is what was taken.
-    entries: HashMap<u128, Option<Box<Claims>>, BuildHasherDefault<DigestHasher>>,
+    entries: HashMap<u64, Option<Box<UnreadClaims>>, BuildHasherDefault<DigestHasher>>,
     /// What the claims in it take.
     bytes: usize,
 }
 
 impl Book {
-    /// Whether a digest was seen lately.
-    pub fn knows(&self, digest: [u8; 16]) -> bool {
-        let digest = u128::from_ne_bytes(digest);
+    /// Keeps what a token says of itself until it is taken, unless it was seen lately.
+    pub fn put(&self, digest: [u8; 16], claims: impl FnOnce() -> UnreadClaims) {
+        let digest = half(digest);
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if pages.young.entries.contains_key(&digest) {
-            return true;
-        }
-        match pages.old.remove(digest) {
-            Some(claims) => {
-                pages.put(digest, claims);
-                true
-            }
-            None => false,
+        if !pages.knows(digest) {
+            pages.put(digest, Some(Box::new(claims())));
         }
     }
 
-    /// Keeps the claims of a token until they are taken.
-    pub fn put(&self, digest: [u8; 16], claims: Box<Claims>) {
-        let digest = u128::from_ne_bytes(digest);
-        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have read the same token.
-        if !pages.young.entries.contains_key(&digest) {
-            pages.old.remove(digest);
-            pages.put(digest, Some(claims));
-        }
-    }
-
-    /// Gives the claims of a token, once.
-    pub fn take(&self, digest: [u8; 16]) -> Option<Box<Claims>> {
-        let digest = u128::from_ne_bytes(digest);
+    /// Gives what a token says of itself, once.
+    pub fn take(&self, digest: [u8; 16]) -> Option<Box<UnreadClaims>> {
+        let digest = half(digest);
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Pages { young, old } = &mut *pages;
         young.take(digest).or_else(|| old.take(digest))
@@ -73,7 +55,20 @@ impl Book {
 }
 
 impl Pages {
-    fn put(&mut self, digest: u128, claims: Option<Box<Claims>>) {
+    fn knows(&mut self, digest: u64) -> bool {
+        if self.young.entries.contains_key(&digest) {
+            return true;
+        }
+        match self.old.remove(digest) {
+            Some(claims) => {
+                self.put(digest, claims);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn put(&mut self, digest: u64, claims: Option<Box<UnreadClaims>>) {
         let bytes = bytes(&claims);
         if self.young.entries.len() >= PAGE_LEN_MAX || self.young.bytes + bytes > PAGE_BYTES_MAX {
             mem::swap(&mut self.young, &mut self.old);
@@ -81,30 +76,40 @@ impl Pages {
             self.young.entries.clear();
             self.young.bytes = 0;
         }
+        if self.young.entries.capacity() == 0 {
+            // Its memory is not touched before it is used.
+            self.young.entries.reserve(PAGE_LEN_MAX);
+        }
         self.young.bytes += bytes;
         self.young.entries.insert(digest, claims);
     }
 }
 
 impl Page {
-    fn take(&mut self, digest: u128) -> Option<Box<Claims>> {
+    fn take(&mut self, digest: u64) -> Option<Box<UnreadClaims>> {
         let claims = self.entries.get_mut(&digest)?.take();
         self.bytes -= bytes(&claims);
         claims
     }
 
-    fn remove(&mut self, digest: u128) -> Option<Option<Box<Claims>>> {
+    fn remove(&mut self, digest: u64) -> Option<Option<Box<UnreadClaims>>> {
         let claims = self.entries.remove(&digest)?;
         self.bytes -= bytes(&claims);
         Some(claims)
     }
 }
 
-fn bytes(claims: &Option<Box<Claims>>) -> usize {
+fn bytes(claims: &Option<Box<UnreadClaims>>) -> usize {
     claims.as_ref().map_or(0, |claims| claims.bytes())
 }
 
-/// A digest is keyed: nobody without the key can choose it, so it is its own hash.
+/// Half a digest tells tokens apart as well: among so few no two are alike by chance, nor by intent, since they are keyed.
+fn half(digest: [u8; 16]) -> u64 {
+    let [half @ .., _, _, _, _, _, _, _, _] = digest;
+    u64::from_ne_bytes(half)
+}
+
+/// Nobody without the key can choose a digest, so it is its own hash.
 #[derive(Default)]
 struct DigestHasher(u64);
 
@@ -113,8 +118,8 @@ impl Hasher for DigestHasher {
         debug_assert!(false, "only digests are hashed");
     }
 
-    fn write_u128(&mut self, digest: u128) {
-        self.0 = digest as u64;
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
     }
 
     fn finish(&self) -> u64 {
@@ -130,6 +135,7 @@ impl std::fmt::Debug for Book {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Parts;
     use super::*;
 
     fn digest(number: usize) -> [u8; 16] {
@@ -137,47 +143,53 @@ mod tests {
         (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_ne_bytes()
     }
 
-    fn claims(bytes: usize) -> Box<Claims> {
-        Box::new(Claims { iss: Some("i".repeat(bytes)), ..Claims::default() })
+    fn claims() -> UnreadClaims {
+        let mut parts = Parts::new();
+        parts.push(0, &[b'a'; 1000]);
+        UnreadClaims::new(&parts, [0; 4])
+    }
+
+    fn knows(book: &Book, number: usize) -> bool {
+        book.0.lock().unwrap().knows(half(digest(number)))
     }
 
     #[test]
     fn claims_are_given_once() {
         let book = Book::default();
-        assert!(!book.knows(digest(1)) && book.take(digest(1)).is_none());
-        book.put(digest(1), claims(3));
-        assert!(book.knows(digest(1)));
-        assert_eq!(book.take(digest(1)), Some(claims(3)));
-        assert!(book.take(digest(1)).is_none() && book.knows(digest(1)));
-        assert!(!book.knows(digest(2)));
+        assert!(!knows(&book, 1) && book.take(digest(1)).is_none());
+        book.put(digest(1), claims);
+        assert!(book.take(digest(1)).is_some());
+        assert!(book.take(digest(1)).is_none() && knows(&book, 1));
+        book.put(digest(1), claims);
+        assert!(book.take(digest(1)).is_none());
+        assert!(!knows(&book, 2));
     }
 
     #[test]
     fn as_many_as_fill_a_page_are_known_and_what_is_older_than_two_is_forgotten() {
         let book = Book::default();
         for number in 0..3 * PAGE_LEN_MAX {
-            book.put(digest(number), claims(1));
+            book.put(digest(number), claims);
             assert!(book.take(digest(number)).is_some());
-            if number > 0 {
-                assert!(book.knows(digest(0)), "what is seen again and again stays");
-            }
+            book.put(digest(0), claims);
+            assert!(book.take(digest(0)).is_none(), "what is seen again and again stays");
         }
-        assert!((2 * PAGE_LEN_MAX + 10..3 * PAGE_LEN_MAX).all(|number| book.knows(digest(number))));
-        assert!(!book.knows(digest(1)));
+        assert!((2 * PAGE_LEN_MAX + 10..3 * PAGE_LEN_MAX).all(|number| knows(&book, number)));
+        assert!(!knows(&book, 1));
     }
 
     #[test]
     fn what_nobody_takes_is_bounded() {
         let book = Book::default();
-        let each = claims(1000).bytes();
-        for number in 0..10 * PAGE_BYTES_MAX / each {
-            book.put(digest(number), claims(1000));
+        let each = claims().bytes();
+        let per_page = PAGE_BYTES_MAX / each;
+        for number in 0..5 * per_page {
+            book.put(digest(number), claims);
             let pages = book.0.lock().unwrap();
             assert!(pages.young.bytes <= PAGE_BYTES_MAX && pages.old.bytes <= PAGE_BYTES_MAX);
             assert_eq!(pages.young.bytes, pages.young.entries.len() * each);
         }
-        let last = 10 * PAGE_BYTES_MAX / each - 1;
-        assert!((last + 1 - PAGE_BYTES_MAX / each..=last).all(|number| book.take(digest(number)).is_some()));
+        assert!((4 * per_page..5 * per_page).all(|number| book.take(digest(number)).is_some()));
         let pages = book.0.lock().unwrap();
         assert_eq!((pages.young.bytes, pages.young.entries.len() < PAGE_LEN_MAX), (0, true));
     }

@@ -1,7 +1,8 @@
 //! What a JOSE token says of itself, for the ledger: a fixed list of header parameters and claims, all unverified.
 //!
 //! While a token is consumed the characters of its header and payload are gathered ([`Parts`]), never those of its signature
-//! or of a JWE's other parts. At its end they are read, unless its digest was seen lately ([`Book`]), and forgotten.
+//! or of a JWE's other parts. If its digest was not seen lately ([`Book`]) they are kept until somebody takes them. Reading them
+//! takes longer than finding the token: who takes them does it, off the path of the data.
 
 mod book;
 mod parts;
@@ -14,6 +15,7 @@ mod value;
 pub(super) use book::Book;
 pub use book::CLAIMS_BYTES_MAX;
 pub(super) use parts::Parts;
+pub use parts::UnreadClaims;
 
 use super::fingerprint::Fingerprint;
 use super::redaction::Shared;
@@ -83,26 +85,18 @@ pub enum Principal {
     Person,
 }
 
-impl Claims {
-    /// What they take in memory.
-    fn bytes(&self) -> usize {
-        let texts = [&self.alg, &self.kid, &self.typ, &self.iss, &self.azp, &self.client_id, &self.scope];
-        let texts = texts.into_iter().flatten().chain(&self.aud).map(String::capacity).sum::<usize>();
-        size_of::<Self>() + self.aud.capacity() * size_of::<String>() + texts
-    }
-}
-
 impl Shared {
-    /// Room for what a token says of itself, if anybody wants to know.
-    pub fn parts(&self) -> Option<Parts> {
-        self.claims.as_ref().map(|_| Parts::new())
+    /// Keeps what a token that was found says of itself, unless that was kept lately.
+    pub fn note_claims(&self, fingerprint: &Fingerprint, parts: &Parts) {
+        if let Some(book) = &self.claims
+            && fingerprint.digest != [0; 16]
+        {
+            book.put(fingerprint.digest, || UnreadClaims::new(parts, fingerprint.key_id));
+        }
     }
 
-    /// Keeps what a token that was found says of itself, unless that was kept lately.
-    pub fn note_claims(&self, fingerprint: &Fingerprint, parts: Option<Parts>) {
-        let (Some(book), Some(parts)) = (&self.claims, parts) else { return };
-        if fingerprint.digest != [0; 16] && !book.knows(fingerprint.digest) {
-            book.put(fingerprint.digest, Box::new(read::read(self, &parts, fingerprint.key_id)));
-        }
+    /// Reads what a token says of itself.
+    pub fn read_claims(&self, unread: &UnreadClaims) -> Claims {
+        read::read(self, unread)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::principal::Signs;
 use super::value::{AnyValue, Value};
-use super::{AUDIENCES_MAX, CLAIM_BYTES_MAX, Claims, Parts};
+use super::{AUDIENCES_MAX, CLAIM_BYTES_MAX, Claims, UnreadClaims};
 use crate::redact::header;
 use crate::redact::key::Key;
 use crate::redact::redaction::Shared;
@@ -15,16 +15,15 @@ use zeroize::{Zeroize, Zeroizing};
 /// So many words of `scp` or audiences are read of an array.
 const TEXTS_MAX: usize = 64;
 
-/// Reads what was gathered of a token whose digest was made with the key of this id.
-pub(super) fn read(shared: &Shared, parts: &Parts, key_id: [u8; 4]) -> Claims {
+pub(super) fn read(shared: &Shared, unread: &UnreadClaims) -> Claims {
     let mut claims = Claims::default();
     let clean = Cleaner { shared, without_claims: OnceCell::new() };
-    if let Some(json) = decode(parts.header()) {
+    if let Some(json) = decode(unread.header()) {
         // Of a header that is cut or broken what came before that is taken, as where its token was found.
         read_members(&json, |name, value| header_member(&mut claims, &clean, name, value));
     }
-    if let Some(json) = parts.payload().and_then(decode) {
-        let key = shared.key_of(key_id);
+    if let Some(json) = decode(unread.payload()) {
+        let key = shared.key_of(unread.key_id);
         let mut payload = Payload::default();
         if read_members(&json, |name, value| payload.member(&clean, key, name, value)) {
             payload.into_claims(&mut claims);

@@ -14,7 +14,7 @@ use crate::redact::ranges;
 pub(in crate::redact) struct Body {
     header: Header,
     digester: Digester,
-    said: Option<Parts>,
+    said: Option<Box<Parts>>,
     /// The part in progress: 0 is the header.
     part: usize,
     /// Characters of the part so far.
@@ -56,7 +56,7 @@ pub(in crate::redact) struct Ending {
 
 impl Body {
     /// A token whose header begins where the body is first asked to advance.
-    pub fn new(header: Header, digester: Digester, said: Option<Parts>) -> Self {
+    pub fn new(header: Header, digester: Digester, said: Option<Box<Parts>>) -> Self {
         Self {
             header,
             digester,
@@ -76,7 +76,7 @@ impl Body {
     }
 
     /// The digest, and what the token says of itself.
-    pub fn into_parts(self) -> (Digester, Option<Parts>) {
+    pub fn into_parts(self) -> (Digester, Option<Box<Parts>>) {
         (self.digester, self.said)
     }
 

@@ -4,6 +4,7 @@ use super::view::Replaced;
 use super::{Carry, Output, Rest, Scan, Window};
 use crate::redact::carrier::Carrier;
 use crate::redact::characters::is_full_line;
+use crate::redact::claims::Parts;
 use crate::redact::cursor::More;
 use crate::redact::finding::{Finding, Kind};
 use crate::redact::grammar::{Grammar, Quote};
@@ -62,7 +63,7 @@ impl Scan {
             self.floor = self.cursor;
             self.rest = active.grammar.map(|grammar| (grammar, Kind::Token));
             self.cut = active.rest(complete).map(|rest| (active.kind, rest));
-            active.finish(shared, self.cursor, complete, self.carrier, out);
+            self.spare = active.finish(shared, self.cursor, complete, self.carrier, out);
         } else {
             self.active = Some(active);
         }
@@ -178,9 +179,16 @@ impl Active {
         }
     }
 
-    /// The credential ended before `end`: its marker goes out.
-    fn finish(self, shared: &Shared, end: u64, complete: bool, carrier: Carrier, out: &mut Output) {
-        let (digester, parts) = match self.body {
+    /// The credential ended before `end`: its marker goes out. What is returned can be used again.
+    fn finish(
+        self,
+        shared: &Shared,
+        end: u64,
+        complete: bool,
+        carrier: Carrier,
+        out: &mut Output,
+    ) -> Option<Box<Parts>> {
+        let (digester, mut parts) = match self.body {
             Body::Jose(body) => body.into_parts(),
             Body::Value(body) => (body.into_digester(), None),
         };
@@ -189,31 +197,42 @@ impl Active {
             && shared.is_allowed(&fingerprint)
         {
             out.bytes.extend_from_slice(&kept);
-            return;
+            return None;
         }
-        shared.note_claims(&fingerprint, parts);
+        if let Some(parts) = &mut parts {
+            shared.note_claims(&fingerprint, parts);
+            parts.clear();
+        }
         write_quote(self.requote, &mut out.bytes);
         shared.template.write(&fingerprint, &mut out.bytes);
         write_quote(self.requote, &mut out.bytes);
         out.counts.count(self.kind, carrier);
         let (offset, len) = (self.start, end - self.start);
         out.findings.push(Finding { offset, len, fingerprint, complete, carrier, requote: self.requote });
+        parts
     }
 }
 
-pub(super) fn jose_token(shared: &Shared, header: Header, grammar: Option<Grammar>) -> Box<Active> {
-    let body = Body::Jose(jose::Body::new(header, shared.digester(), shared.parts()));
-    Box::new(Active {
-        start: 0,
-        body,
-        grammar,
-        kind: Kind::Jwt,
-        requote: None,
-        is_cut: false,
-        open: None,
-        len: 0,
-        kept: shared.allow.then(Vec::new),
-    })
+impl Scan {
+    /// Room for what a token says of itself, if anybody wants to know.
+    pub(super) fn parts(&mut self, shared: &Shared) -> Option<Box<Parts>> {
+        shared.claims.as_ref().map(|_| self.spare.take().unwrap_or_else(|| Box::new(Parts::new())))
+    }
+
+    pub(super) fn jose_token(&mut self, shared: &Shared, header: Header, grammar: Option<Grammar>) -> Box<Active> {
+        let body = Body::Jose(jose::Body::new(header, shared.digester(), self.parts(shared)));
+        Box::new(Active {
+            start: 0,
+            body,
+            grammar,
+            kind: Kind::Jwt,
+            requote: None,
+            is_cut: false,
+            open: None,
+            len: 0,
+            kept: shared.allow.then(Vec::new),
+        })
+    }
 }
 
 pub(super) fn opaque(shared: &Shared, grammar: Grammar, kind: Kind, requote: Option<Quote>) -> Box<Active> {

@@ -15,6 +15,7 @@ pub use carry::{Carry, Rest};
 use self::view::{DEPTH_MAX, Explored};
 use super::anchors::{Ahead, Anchor};
 use super::carrier::Carrier;
+use super::claims::Parts;
 use super::cursor::{Cursor, More};
 use super::finding::{Counts, Finding, Kind};
 use super::grammar::Grammar;
@@ -93,6 +94,8 @@ pub(super) struct Scan {
     /// Nothing but JOSE objects is looked for.
     objects_only: bool,
     memo: Memo,
+    /// For what the next token says of itself.
+    spare: Option<Box<Parts>>,
     /// What carries the credential of the last decision.
     carrier: Carrier,
     ahead: Ahead,
@@ -120,6 +123,7 @@ impl Scan {
             no_object_until: 0,
             objects_only: false,
             memo: Memo::default(),
+            spare: None,
             carrier: Carrier::None,
             ahead: Ahead::default(),
             is_decoded: false,

@@ -1,6 +1,6 @@
 //! Decisions at base64 of objects, and at JOSE objects.
 
-use super::active::{jose_token, opaque};
+use super::active::opaque;
 use super::decide::Decision;
 use super::view::Stretch;
 use super::{Carry, Scan, Window};
@@ -40,7 +40,7 @@ impl Scan {
         }
         self.carrier = Carrier::before(&cursor);
         if let Some(header) = jose::head(&cursor, &mut self.memo)? {
-            return Ok(Decision::Start { at, active: jose_token(shared, header, None) });
+            return Ok(Decision::Start { at, active: self.jose_token(shared, header, None) });
         }
         match self.protected(shared, window, &cursor)? {
             Decision::Nothing => {}
@@ -92,8 +92,8 @@ impl Scan {
     fn reading(&mut self, shared: &Shared, window: Window<'_>, reading: jose::Reading) -> Decision {
         match reading {
             jose::Reading::Secrets { spans, header, payload } => {
-                if let Some(parts) = shared.parts() {
-                    self.note_object(shared, window, parts, &spans, header, payload);
+                if shared.claims.is_some() {
+                    self.note_object(shared, window, &spans, header, payload);
                 }
                 Decision::Spans(spans)
             }
@@ -112,7 +112,6 @@ impl Scan {
         &self,
         shared: &Shared,
         window: Window<'_>,
-        mut parts: Parts,
         spans: &[Span],
         header: Range<usize>,
         payload: Option<Range<usize>>,
@@ -120,6 +119,7 @@ impl Scan {
         // Of a look that began behind the payload nothing is kept: another one began before it.
         let first = spans.first().filter(|first| first.kind == Kind::Jwe).map(|first| first.range.clone());
         let Some(member) = payload.clone().or(first) else { return };
+        let mut parts = Parts::new();
         parts.push(0, &window.bytes[header]);
         if let Some(payload) = payload {
             parts.push(1, &window.bytes[payload]);
@@ -127,7 +127,7 @@ impl Scan {
         let kind = spans.first().map_or(Kind::Jwt, |first| first.kind);
         let fingerprint = self.opaque_span(shared, window, member, kind).fingerprint;
         if !shared.is_allowed(&fingerprint) {
-            shared.note_claims(&fingerprint, Some(parts));
+            shared.note_claims(&fingerprint, &parts);
         }
     }
 

@@ -78,7 +78,7 @@ impl Scan {
             return Ok(None);
         }
         let Some(header) = jose::head(&cursor, &mut self.memo)? else { return Ok(None) };
-        let mut body = jose::Body::new(header, shared.digester(), shared.parts());
+        let mut body = jose::Body::new(header, shared.digester(), self.parts(shared));
         let (len, ending) = body.advance(&cursor, &mut self.memo);
         let Some(ending) = ending else { return Err(More) };
         if len != range.len() {
@@ -86,8 +86,12 @@ impl Scan {
         }
         let (digester, parts) = body.into_parts();
         let fingerprint = digester.finish(ending.kind);
-        if !shared.is_allowed(&fingerprint) {
-            shared.note_claims(&fingerprint, parts);
+        if let Some(mut parts) = parts {
+            if !shared.is_allowed(&fingerprint) {
+                shared.note_claims(&fingerprint, &parts);
+            }
+            parts.clear();
+            self.spare = Some(parts);
         }
         Ok(Some(Replaced { range, fingerprint, complete: ending.complete, carrier: self.carrier, wide: false }))
     }

@@ -1,6 +1,6 @@
 //! Decisions on values: where the context says that a credential may stand, and behind one.
 
-use super::active::{jose_token, opaque};
+use super::active::opaque;
 use super::decide::Decision;
 use super::{Rest, Scan, Window};
 use crate::redact::context::{self, Place};
@@ -50,7 +50,7 @@ impl Scan {
         let Some(first) = cursor.unit()? else { return Ok(Decision::Nothing) };
         if first.byte == b'e' {
             if let Some(header) = jose::head(&cursor, &mut self.memo)? {
-                return Ok(Decision::Start { at, active: jose_token(shared, header, Some(rest)) });
+                return Ok(Decision::Start { at, active: self.jose_token(shared, header, Some(rest)) });
             }
             if begins_object(Text::Plain(cursor.rest()))?
                 && let Some(len) = session_len(&cursor, &mut self.memo)?
@@ -93,7 +93,7 @@ impl Scan {
         if cursor.unit()?.is_some_and(|unit| unit.byte == b'e')
             && let Some(header) = jose::head(&cursor, &mut self.memo)?
         {
-            return Ok(Decision::Start { at, active: jose_token(shared, header, Some(grammar)) });
+            return Ok(Decision::Start { at, active: self.jose_token(shared, header, Some(grammar)) });
         }
         let sample = Sample::read(&cursor, grammar, &shared.template)?;
         if grammar != Grammar::Whole && sample.names_a_value() {
