@@ -210,10 +210,39 @@ fn the_report_from_disk() {
 }
 
 #[test]
-fn the_report_of_a_real_ledger() {
-    let home = program::Home::new("");
+fn an_agent_and_the_report_of_its_ledger() {
+    let token = "0123456789abcdef";
+    let home = program::Home::new("[api]\naddress = \"127.0.0.1:0\"\ntoken_file = \"token\"");
+    home.private("token", token);
+    let mut agent = home.agent();
+    let address = home.address();
+    let browser = Browser::start();
+    browser.open(&address);
+    browser.wait("document.activeElement.id === 'token'");
+    browser.press(token.chars().chain([ENTER]));
+    browser.wait("document.documentElement.dataset.loaded === '0'");
+    assert_eq!((card(&browser, "seen"), browser.text("#body")), ("0".into(), "No credential was seen.".into()));
+
+    // What the log holds comes by itself.
     let (log, signatures) = program::log(HOSTILE);
-    home.redact(&log);
+    agent.write(&log);
+    browser.wait_for_rows(2);
+    let cards = ["seen", "unexpired", "new"].map(|name| card(&browser, name));
+    assert_eq!(cards, ["2", "1", "2"]);
+    assert!(browser.text("#origin").starts_with("test · version"));
+    assert!(browser.text("[data-card=rate] .value").ends_with("B/s"));
+    assert_eq!(browser.text("#heat tbody th"), "web");
+    browser.choose("#filter-policy", "=no_expiry");
+    browser.click("#body button.open");
+    assert!(browser.text("#details").contains(HOSTILE));
+    // The answer 401 that made it ask for the token is in the log, rightly.
+    let complaints: Vec<String> = complaints(&browser).into_iter().filter(|line| !line.contains("401")).collect();
+    assert_eq!(complaints, [""; 0]);
+    agent.end();
+    browser.wait("!document.querySelector('#notice').hidden");
+    assert!(browser.text("#notice").starts_with("The agent does not answer"));
+    drop(browser);
+
     let path = home.path("report.html");
     home.report(&path, &[]);
     let html = std::fs::read_to_string(&path).unwrap();
