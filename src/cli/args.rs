@@ -107,6 +107,8 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "TEMPLATE")]
     pub replacement: Option<String>,
     #[command(flatten)]
+    pub record: RecordArgs,
+    #[command(flatten)]
     pub policy: PolicyArgs,
     #[command(flatten)]
     pub stats_file: StatsFileArgs,
@@ -126,6 +128,8 @@ impl FilterArgs {
             (self.output.is_some(), "--output"),
             (self.codec.is_some(), "--codec"),
             (self.replacement.is_some(), "--replacement"),
+            (self.record.ledger.is_some(), "--ledger"),
+            (self.record.source.is_some(), "--source"),
             (self.policy.when_full.is_some(), "--when-full"),
             (self.policy.on_failure.is_some(), "--on-failure"),
             (self.stats_file.stats_file.is_some(), "--stats-file"),
@@ -163,6 +167,18 @@ pub(super) struct RuleArgs {
     /// [default: error]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub on_unsupported: Option<OnUnsupportedName>,
+}
+
+/// Where what is found is recorded.
+#[derive(Debug, Default, Args)]
+pub(super) struct RecordArgs {
+    /// Record what is found in this ledger, which is made if it is not there: fingerprints, places, and what JWTs say of
+    /// themselves
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ledger: Option<PathBuf>,
+    /// What the ledger calls where it comes from [default: files, stdin or stdout, stderr]
+    #[arg(long, value_name = "NAME", requires = "ledger")]
+    pub source: Option<String>,
 }
 
 /// An output that can't keep up or fails.
@@ -272,6 +288,8 @@ pub(super) struct ExecArgs {
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]
+    pub record: RecordArgs,
+    #[command(flatten)]
     pub policy: PolicyArgs,
     #[command(flatten)]
     pub stats_file: StatsFileArgs,
@@ -289,6 +307,8 @@ pub(super) struct ScanArgs {
     pub key: KeyArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
+    #[command(flatten)]
+    pub record: RecordArgs,
     /// What the records are: text; one JSON text a line, where escaped credentials are found too; or lines of a container
     /// runtime (cri, docker), where the parts of a long line are put together
     #[arg(long, value_name = "CODEC", value_enum, default_value = "text")]

@@ -3,9 +3,10 @@
 use super::args::ExecArgs;
 use super::exit::{Exit, Failure};
 use super::filter::level;
+use super::ledger::Record;
 use super::{canary, harden, key, stats_file, stderr};
 use crate::codec::Codec;
-use crate::filter::{self, Command, CommandError, Notice, OnFailure, Taken, WhenFull, shell_code};
+use crate::filter::{self, Command, CommandError, Notice, OnFailure, Recording, Taken, WhenFull, shell_code};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Level;
@@ -15,10 +16,12 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::new(Exit::Usage, "no command was given"));
     };
-    let redaction = key::redaction(&args.key, &args.rules, None)?;
+    let redaction = key::redaction(&args.key, &args.rules, None, &args.record)?;
     canary::check(|seed| filter::check_engine(&redaction, Codec::Text, seed))?;
     let taken = Taken { inputs: &[], output: None };
     let stats_file = stats_file::start(&args.stats_file, "exec", &redaction, &taken)?;
+    let record = Record::open(&args.record, &redaction, false)?;
+    let recordings = ["stdout", "stderr"].map(|name| record.recorder(name).map(Recording::new));
     let command = harden::with_core_limit(core_limit, || Command::start(program, arguments)).map_err(|error| {
         let exit = match error {
             CommandError::NotFound => Exit::NotFound,
@@ -36,8 +39,9 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
         unread.fetch_or(matches!(notice, Notice::Unread(_)), Ordering::Relaxed);
         stderr::report(level(&notice), &notice.to_string());
     };
-    let waited = command.wait(&redaction, policy, stats_file.as_ref(), &notify);
+    let waited = command.wait(&redaction, policy, stats_file.as_ref(), recordings, &notify);
     stats_file::finish(stats_file);
+    let recorded = record.close();
     let (status, failures) =
         waited.map_err(|error| Failure::new(Exit::Io, format_args!("can't wait for the command: {error}")))?;
     let errors = failures.iter().filter(|failure| !matches!(failure, filter::Failure::ReaderGone { .. }));
@@ -47,7 +51,10 @@ pub(super) fn run(args: &ExecArgs, core_limit: Option<u64>) -> Result<ExitCode, 
     if errors.clone().any(|error| matches!(error, filter::Failure::Engine)) {
         return Ok(Exit::Engine.into());
     }
+    if let Err(failure) = &recorded {
+        stderr::report(Level::ERROR, &failure.message);
+    }
     // The command's own failure says more than that some of its output is missing.
-    let lost = (errors.count() > 0 || unread.into_inner()) && status.success();
+    let lost = (errors.count() > 0 || unread.into_inner() || recorded.is_err()) && status.success();
     Ok(if lost { Exit::Io.into() } else { ExitCode::from(shell_code(status)) })
 }

@@ -1,6 +1,6 @@
 //! `beartrap explain`
 
-use super::args::{ExplainArgs, ExplainFormat};
+use super::args::{ExplainArgs, ExplainFormat, RecordArgs};
 use super::exit::{Exit, Failure};
 use super::{key, stdout};
 use crate::scan::explain;
@@ -12,7 +12,7 @@ const INPUT_BYTES_MAX: usize = 16 << 20;
 
 /// Prints what was decided on standard input, and why.
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let redaction = key::redaction(&args.key, &args.rules, None)?;
+    let redaction = key::redaction(&args.key, &args.rules, None, &RecordArgs::default())?;
     let unread = |error: io::Error| Failure::new(Exit::Io, format_args!("can't read standard input: {error}"));
     let mut text = Zeroizing::new(Vec::new());
     io::stdin().lock().take(INPUT_BYTES_MAX as u64 + 1).read_to_end(&mut text).map_err(unread)?;

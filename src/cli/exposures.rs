@@ -68,6 +68,13 @@ impl FilterRows {
     }
 }
 
+/// What a ledger of this machine is called.
+pub(super) fn host_name() -> String {
+    let name = rustix::system::uname();
+    let name = printable(name.nodename().to_bytes());
+    if name.is_empty() { "unknown".to_owned() } else { name.replace('/', "_") }
+}
+
 /// Where rows and reports go.
 fn output(file: Option<&Path>, ledger: &Path) -> Result<Box<dyn Write>, Failure> {
     let Some(path) = file else { return Ok(Box::new(BufWriter::new(io::stdout().lock()))) };

@@ -2,12 +2,13 @@
 
 use super::args::{FilterArgs, Global, LogFormat};
 use super::exit::{Exit, Failure};
+use super::ledger::{self, Record};
 use super::progress::Progress;
 use super::{canary, key, stats_file, stderr};
 use crate::codec::Codec;
 use crate::filter::{
-    self, Filter, FilterEnd, Input, InputError, Notice, OnFailure, Output, OutputError, StatsFile, Stop, Taken, Totals,
-    WhenFull,
+    self, Filter, FilterEnd, Input, InputError, Notice, OnFailure, Output, OutputError, Recording, StatsFile, Stop,
+    Taken, Totals, WhenFull,
 };
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -22,9 +23,14 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The filter.
 pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failure> {
     let inputs = inputs(&args.files);
-    let redaction = key::redaction(&args.key, &args.rules, args.replacement.clone())?;
+    let redaction = key::redaction(&args.key, &args.rules, args.replacement.clone(), &args.record)?;
     let codec = args.codec.map_or(Codec::Text, Codec::from);
     canary::check(|seed| filter::check_engine(&redaction, codec, seed))?;
+    // A writer of a pipe is not kept waiting, files can wait.
+    let is_of_files = inputs.iter().all(|input| input.file_len().is_some());
+    let record = Record::open(&args.record, &redaction, is_of_files)?;
+    let source = if inputs.contains(&Input::Stdin) { "stdin" } else { "files" };
+    let recording = record.recorder(source).map(Recording::new);
     let output = match &args.output {
         Some(path) => Output::create(path, &inputs),
         None => Output::stdout(&inputs),
@@ -43,7 +49,7 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
         stderr::hand_over();
     }
     let (count_lines, live) = (args.stats, stats_file.as_ref().map(StatsFile::live));
-    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, policy, count_lines, live };
+    let filter = Filter { redaction: &redaction, codec, inputs, output, stop, policy, count_lines, live, recording };
 
     let (mut totals, mut unread) = (Totals::default(), false);
     let started = Instant::now();
@@ -59,6 +65,7 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
     let end = filter.run(&mut totals, notify, |len| progress.add(len, of_whole));
     progress.clear();
     stats_file::finish(stats_file);
+    let recorded = record.close();
     if args.stats {
         let seconds = started.elapsed().as_secs_f64();
         stderr::print(&match global.log_format {
@@ -72,6 +79,8 @@ pub(super) fn run(args: &FilterArgs, global: &Global) -> Result<ExitCode, Failur
         Err(failure) if policy.on_failure == OnFailure::Drain => return Ok(exit_code(&failure).into()),
         Err(failure) => return Err(Failure::new(exit_code(&failure), failure)),
     };
+    // The data comes first: it is where it belongs.
+    recorded?;
     match end {
         FilterEnd::Stopped => {
             // A part of a file is no success: whoever waits for this process is to see that a signal ended it.
@@ -126,6 +135,7 @@ pub(super) fn level(notice: &Notice) -> Level {
 /// The output is stuck and the grace time is over; a blocked write can't be called back, so the process ends here.
 #[expect(clippy::disallowed_methods, reason = "the thread with the buffers and keys is stuck in a write")]
 fn give_up(undelivered: u64) {
+    ledger::settle();
     if undelivered == 0 {
         // It waits for the writer of a FIFO; nothing is lost by ending here.
         std::process::exit(Exit::Done as i32);

@@ -1,6 +1,6 @@
 //! `beartrap key`, and how the other subcommands come by a key.
 
-use super::args::{KeyArgs, RuleArgs};
+use super::args::{KeyArgs, RecordArgs, RuleArgs};
 use super::exit::{Exit, Failure};
 use super::{rules, stderr, stdout};
 use crate::key_file::{self, KeyPlace};
@@ -31,12 +31,17 @@ pub(super) fn load(named: Option<&Path>) -> Result<(KeyRing, PathBuf), Failure> 
 }
 
 /// Keys and options for redaction, making a key in the default place on first use.
-pub(super) fn redaction(args: &KeyArgs, rules: &RuleArgs, replacement: Option<String>) -> Result<Redaction, Failure> {
+pub(super) fn redaction(
+    args: &KeyArgs,
+    rules: &RuleArgs,
+    replacement: Option<String>,
+    ledger: &RecordArgs,
+) -> Result<Redaction, Failure> {
     let rules = rules::load(rules)?;
     let place = find(args.key_file.as_deref())?;
     let (keys, made) = place.load_or_create().map_err(Failure::with(Exit::Config))?;
     let id = key_file::display_id(keys.active());
-    let options = Options { replacement, rules, ..Options::default() };
+    let options = Options { replacement, rules, claims: ledger.ledger.is_some(), ..Options::default() };
     // Of the options only the replacement can still be wrong.
     let redaction = Redaction::new(keys, options).map_err(Failure::with(Exit::Usage))?;
     stderr::set_redaction(&redaction);

@@ -10,6 +10,7 @@ mod filter;
 mod fingerprint;
 mod harden;
 mod key;
+mod ledger;
 mod logging;
 mod pages;
 mod panics;

@@ -2,8 +2,10 @@
 
 use super::args::{Global, ScanArgs};
 use super::exit::{Exit, Failure};
+use super::ledger::Record;
 use super::progress::Progress;
 use super::{key, stderr};
+use crate::ledger::{Place, Recorder};
 use crate::redact::Redaction;
 use crate::scan::{Name, Names, Opened, Report, Scanner, StreamError, Walk, Walked, open_stdin};
 use std::io::{self, BufWriter, IsTerminal, Read, StdoutLock};
@@ -18,8 +20,9 @@ pub(super) fn run(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure>
 }
 
 fn scan(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure> {
-    let redaction = key::redaction(&args.key, &args.rules, None)?;
-    let mut run = Run::begin(args, global, &redaction).map_err(unwritten)?;
+    let redaction = key::redaction(&args.key, &args.rules, None, &args.record)?;
+    let record = Record::open(&args.record, &redaction, true)?;
+    let mut run = Run::begin(args, global, &redaction, &record).map_err(unwritten)?;
     let ended = run.all(&args.paths).and_then(|()| run.end());
     run.progress.clear();
     match ended {
@@ -27,7 +30,10 @@ fn scan(args: &ScanArgs, global: &Global) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         ended => ended.map_err(unwritten)?,
     }
-    Ok(match (run.failed, run.report.found()) {
+    let (failed, found) = (run.failed, run.report.found());
+    drop(run);
+    record.close()?;
+    Ok(match (failed, found) {
         (true, _) => Exit::Usage,
         (false, 0) => Exit::Done,
         (false, _) => Exit::Found,
@@ -45,18 +51,21 @@ struct Run<'a> {
     report: Report<BufWriter<StdoutLock<'static>>>,
     names: Names,
     progress: Progress,
+    /// Files and standard input have one each.
+    recorders: [Option<Recorder>; 2],
     files: u64,
     /// Something could not be read.
     failed: bool,
 }
 
 impl<'a> Run<'a> {
-    fn begin(args: &ScanArgs, global: &Global, redaction: &'a Redaction) -> io::Result<Self> {
+    fn begin(args: &ScanArgs, global: &Global, redaction: &'a Redaction, record: &Record) -> io::Result<Self> {
         Ok(Self {
             scanner: Scanner::new(redaction, args.codec.into(), args.verify),
             report: Report::begin(BufWriter::new(io::stdout().lock()), args.format.into())?,
             names: Names::new(redaction),
             progress: Progress::new(global),
+            recorders: ["files", "stdin"].map(|name| record.recorder(name)),
             files: 0,
             failed: false,
         })
@@ -68,14 +77,14 @@ impl<'a> Run<'a> {
         if paths.is_empty() || paths.iter().any(|path| is_stdin(path)) {
             let name = Names::stdin();
             match open_stdin() {
-                Ok(mut input) => self.one(&name, &mut *input)?,
+                Ok(mut input) => self.one(&name, None, &mut *input)?,
                 Err(error) => self.fail(&name, &error),
             }
         }
         for Walked { path, opened } in Walk::new(paths.iter().filter(|path| !is_stdin(path)).cloned()) {
             let name = self.names.file(&path);
             match opened {
-                Ok(Opened::Reader(mut input)) => self.one(&name, &mut *input)?,
+                Ok(Opened::Reader(mut input)) => self.one(&name, Some(&path), &mut *input)?,
                 Ok(Opened::Again) => {}
                 Ok(Opened::Special) => {
                     self.say(Level::WARN, &format!("{} is no regular file and was not read", name.text));
@@ -86,9 +95,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn one(&mut self, name: &Name, input: &mut dyn Read) -> io::Result<()> {
+    fn one(&mut self, name: &Name, file: Option<&Path>, input: &mut dyn Read) -> io::Result<()> {
         self.files += 1;
-        let Self { scanner, report, progress, files, .. } = self;
+        let Self { scanner, report, progress, files, recorders: [of_files, of_stdin], .. } = self;
+        let recorder = if file.is_some() { of_files } else { of_stdin }.as_ref();
+        let place = recorder.zip(file).map_or(Place::Source, |(recorder, path)| recorder.file(path, 0));
         let shares_terminal = io::stdout().is_terminal();
         let scanned = scanner.scan(
             input,
@@ -99,6 +110,7 @@ impl<'a> Run<'a> {
                 report.item(name, item)
             },
             &mut |len| progress.add(len, || format!(" so far, in file {files}")),
+            recorder.map(|recorder| (recorder, &place)),
         );
         match scanned {
             Ok(()) => {}

@@ -5,6 +5,7 @@ use super::input::{InputError, Source};
 use super::outlet::Outlet;
 use super::output::Output;
 use super::policy::{Failure, Notice, Policy};
+use super::recording::Recording;
 use super::relay::{Relay, Totals};
 use super::stats_file::StatsFile;
 use super::stop::{Stop, ignored_signals};
@@ -95,7 +96,8 @@ impl Command {
     /// behind with the output open are listened to until they are silent for two seconds.
     ///
     /// When an output fails, the command finds its pipe closed, as it would without anything in between; if the policy
-    /// is to drain, it is read on. Both outputs are counted together in `stats`. What there is to tell while it happens is handed to `notify`, from two threads.
+    /// is to drain, it is read on. Both outputs are counted together in `stats`, and what is found in standard output and in
+    /// standard error goes to `recordings`. What there is to tell while it happens is handed to `notify`, from two threads.
     ///
     /// # Errors
     /// When the system can't say how the command ended.
@@ -104,6 +106,7 @@ impl Command {
         redaction: &Redaction,
         policy: Policy,
         stats: Option<&StatsFile>,
+        recordings: [Option<Recording>; 2],
         notify: &(impl Fn(Notice) + Sync),
     ) -> io::Result<(ExitStatus, Vec<Failure>)> {
         let Self { mut child, stdout, stderr, mut signals, exited } = self;
@@ -114,13 +117,13 @@ impl Command {
         let (stdout_stop, stdout_open) = stop_pair(&exited)?;
         let (stderr_stop, stderr_open) = stop_pair(&exited)?;
         let handle = signals.handle();
+        let [of_stdout, of_stderr] = recordings;
+        let (of_stdout, of_stderr) = ((stdout_stop, of_stdout), (stderr_stop, of_stderr));
 
         let (status, ends) = std::thread::scope(|scope| {
             let relays = [
-                scope.spawn(|| {
-                    carry(stdout, redaction, Output::stdout_of_command(), stdout_stop, policy, stats, notify)
-                }),
-                scope.spawn(|| carry(stderr, redaction, Output::stderr(), stderr_stop, policy, stats, notify)),
+                scope.spawn(|| carry(stdout, redaction, Output::stdout_of_command(), of_stdout, policy, stats, notify)),
+                scope.spawn(|| carry(stderr, redaction, Output::stderr(), of_stderr, policy, stats, notify)),
             ];
             scope.spawn(|| {
                 for number in signals.forever() {
@@ -157,7 +160,7 @@ fn carry(
     pipe: PipeReader,
     redaction: &Redaction,
     output: Output,
-    stop: Stop,
+    (stop, recording): (Stop, Option<Recording>),
     policy: Policy,
     stats: Option<&StatsFile>,
     notify: impl Fn(Notice),
@@ -172,7 +175,7 @@ fn carry(
     let (mut totals, mut notify) = (Totals::default(), |notice| notify(notice));
     let engine = Engine::new(redaction, Codec::Text);
     let relay = Relay::new(engine, outlet, stop, policy, &mut totals, &mut notify);
-    let mut relay = relay.telling(stats.map(StatsFile::live));
+    let mut relay = relay.telling(stats.map(StatsFile::live)).recording(recording);
     if let Err(error) = relay.carry(&source, |_| {}) {
         relay.notify(Notice::Unread(InputError { name: format!("the command's {name}"), error }));
     }

@@ -1,7 +1,7 @@
 //! The two ways through the engine behind one face: plain text in the redactor's own buffer, and records of a codec.
 
 use crate::codec::{self, CanaryError, CanarySeed, Codec, Decoding, Framing, RecordStream};
-use crate::redact::{Clean, CleanBlock, Counts, Redaction, Redactor};
+use crate::redact::{Clean, CleanBlock, Counts, Finding, Redaction, Redactor};
 use std::io;
 
 const READ_BYTES: usize = 256 << 10;
@@ -91,6 +91,16 @@ impl Engine {
             #[cfg(test)]
             Self::Failing(redactor, _) => redactor.pending() as u64,
             Self::Records { stream, taken, .. } => taken.saturating_sub(stream.consumed()),
+        }
+    }
+
+    /// What was found in the input that was taken last, and its last `len` bytes as they were read.
+    pub fn found(&self, len: usize) -> (&[Finding], &[u8]) {
+        match self {
+            Self::Text(redactor) => (redactor.findings(), redactor.taken(len)),
+            #[cfg(test)]
+            Self::Failing(redactor, _) => (redactor.findings(), redactor.taken(len)),
+            Self::Records { stream, buffer, .. } => (stream.findings(), &buffer[..len]),
         }
     }
 

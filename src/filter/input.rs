@@ -42,6 +42,14 @@ impl Input {
         }
     }
 
+    /// The file that it is.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
     /// Device and inode, if it is a regular file; what can't be looked at can't be read either, and is reported then.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
         match self {

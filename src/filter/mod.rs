@@ -12,6 +12,7 @@ mod input;
 mod outlet;
 mod output;
 mod policy;
+mod recording;
 mod relay;
 mod spool;
 mod stats_file;
@@ -23,6 +24,7 @@ pub use engine::check_engine;
 pub use input::{Input, InputError};
 pub use output::{Output, OutputError};
 pub use policy::{Failure, Loss, Notice, OnFailure, Policy, WhenFull};
+pub use recording::Recording;
 pub use relay::Totals;
 pub use stats_file::{Live, StatsFile, Taken};
 pub use stop::Stop;
@@ -52,6 +54,8 @@ pub struct Filter<'a> {
     pub count_lines: bool,
     /// Where it says how far it has come.
     pub live: Option<Live>,
+    /// Where what is found goes besides.
+    pub recording: Option<Recording>,
 }
 
 /// How the filter ended.
@@ -84,7 +88,7 @@ impl Filter<'_> {
         mut notify: impl FnMut(Notice),
         saw_input: impl Fn(u64),
     ) -> Result<FilterEnd, Failure> {
-        let Self { redaction, codec, inputs, output, stop, policy, count_lines, live } = self;
+        let Self { redaction, codec, inputs, output, stop, policy, count_lines, live, recording } = self;
         if output.is_pipe() {
             wait::widen(output.as_fd());
         }
@@ -92,11 +96,14 @@ impl Filter<'_> {
         // files, each half may look like nothing, and the output would show it whole.
         let engine = Engine::new(redaction, codec);
         let outlet = Outlet::start(output, policy.when_full)?;
-        let mut relay =
-            Relay::new(engine, outlet, stop, policy, totals, &mut notify).counting_lines(count_lines).telling(live);
+        let mut relay = Relay::new(engine, outlet, stop, policy, totals, &mut notify)
+            .counting_lines(count_lines)
+            .telling(live)
+            .recording(recording);
         let mut end = FilterEnd::Done;
         for input in inputs {
             let name = input.name();
+            relay.begin_input(input.path());
             let source = match input.open() {
                 Ok(source) => source,
                 Err(error) => {

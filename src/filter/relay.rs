@@ -4,12 +4,14 @@ use super::engine::Engine;
 use super::input::Source;
 use super::outlet::Outlet;
 use super::policy::{Failure, Loss, Notice, OnFailure, Policy};
+use super::recording::Recording;
 use super::stats_file::Live;
 use super::stop::Stop;
 use super::wait::{Ready, read, wait};
 use crate::redact::{Clean, Counts};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Drops go on for as long as the reader is stuck; they are told this often.
@@ -75,6 +77,7 @@ pub(super) struct Relay<'a> {
     policy: Policy,
     /// Whether lines are counted, which costs a pass over the input.
     count_lines: bool,
+    recording: Option<Recording>,
     totals: &'a mut Totals,
     notify: &'a mut dyn FnMut(Notice),
     failure: Option<Failure>,
@@ -102,6 +105,7 @@ impl<'a> Relay<'a> {
             stop,
             policy,
             count_lines: false,
+            recording: None,
             totals,
             notify,
             failure: None,
@@ -119,6 +123,17 @@ impl<'a> Relay<'a> {
     /// Says there how far it has come, and counts lines for that.
     pub fn telling(self, live: Option<Live>) -> Self {
         Self { count_lines: self.count_lines || live.is_some(), live, ..self }
+    }
+
+    pub fn recording(self, recording: Option<Recording>) -> Self {
+        Self { recording, ..self }
+    }
+
+    /// What comes now is of another file, or of none.
+    pub fn begin_input(&mut self, file: Option<&Path>) {
+        if let Some(recording) = &mut self.recording {
+            recording.begin(file, self.totals.bytes_read);
+        }
     }
 
     /// Whether this input is to be read: after a failure only what others write is, so that they can go on.
@@ -184,10 +199,20 @@ impl<'a> Relay<'a> {
                 }
                 Err(broken) => Err(broken),
             };
+            if !matches!(put, Err(Broken::Engine)) {
+                self.note(len);
+            }
             put?;
             self.stop.wrote_all_but(self.engine.pending() + self.outlet.held());
             self.tell_drops();
             self.tell_live();
+        }
+    }
+
+    /// Records what was found in the last bytes of the input, whether they were delivered or not.
+    fn note(&self, len: usize) {
+        if let Some(recording) = &self.recording {
+            recording.note(&self.engine, self.totals.bytes_read - len as u64, len);
         }
     }
 
@@ -254,6 +279,9 @@ impl<'a> Relay<'a> {
                     Err(broken)
                 }
             };
+            if !matches!(ended, Err(Broken::Engine)) {
+                self.note(0);
+            }
             if let Err(broken) = ended {
                 self.fail(broken);
             }

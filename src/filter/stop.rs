@@ -197,6 +197,7 @@ mod tests {
             policy: Policy::default(),
             count_lines: false,
             live: None,
+            recording: None,
         };
         let end = filter.run(&mut Totals::default(), |error| panic!("{error}"), |_| {});
         std::process::exit(if end.is_ok() { 0 } else { 1 });

@@ -27,6 +27,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What its policies allow.
     pub policy: PolicyLimits,
+    /// A ledger that is there keeps the instance, limits and policy that it has.
+    pub keeps: bool,
     /// What happens when too much waits for the database: whoever records waits too, or sights are left out and counted.
     pub wait_when_full: bool,
 }
@@ -39,6 +41,7 @@ impl Settings {
             instance: instance.to_owned(),
             limits: Limits::default(),
             policy: PolicyLimits::default(),
+            keeps: false,
             wait_when_full: false,
         }
     }
@@ -66,8 +69,13 @@ impl Ledger {
     /// # Errors
     /// If the file can't be opened, made or written to, or no thread be started.
     pub fn open(settings: Settings, redaction: &Redaction) -> Result<Self, LedgerError> {
-        let mut store = Store::create(&settings.path, &settings.instance)?;
-        store.set_limits(settings.limits.clone(), settings.policy)?;
+        let store = if settings.keeps {
+            Store::create_or_keep(&settings.path, &settings.instance)?
+        } else {
+            let mut store = Store::create(&settings.path, &settings.instance)?;
+            store.set_limits(settings.limits, settings.policy)?;
+            store
+        };
         let identity = store.identity()?;
         let room = Room { redaction: redaction.clone(), waiting_bytes: 0.into(), skipped: AtomicU64::new(0) };
         let desk = Arc::new(Desk::new(room));

@@ -24,7 +24,7 @@ pub enum Place {
     /// Its source says all.
     #[default]
     Source,
-    /// A file, and where the stream begins in it.
+    /// A file, and where the stream begins in it; below zero, wrapped, where the file begins amid the stream.
     File(Arc<str>, u64),
     /// A sender.
     Peer(Arc<str>),
@@ -239,7 +239,7 @@ impl Sight {
             Place::File(path, start) => (Some(path.to_string()), None, *start),
             Place::Peer(address) => (None, Some(address.to_string()), 0),
         };
-        let offset = Some(start.saturating_add(self.offset));
+        let offset = Some(start.wrapping_add(self.offset));
         let location = Location { source: source.to_owned(), file, peer, offset, time: self.time };
         Seen { at: Timestamp::from_millisecond(self.at).unwrap_or_default(), location }
     }

@@ -173,6 +173,11 @@ impl Redactor {
         });
     }
 
+    /// The last `len` bytes of input as they were read, if they were taken by the last call of [`filled`](Self::filled).
+    pub fn taken(&self, len: usize) -> &[u8] {
+        &self.buffer[self.len.saturating_sub(len)..self.len]
+    }
+
     /// The findings of the last call that took input.
     pub fn findings(&self) -> &[Finding] {
         self.ruled.as_ref().map_or(&self.out.findings, |ruled| &ruled.findings)

@@ -3,6 +3,7 @@
 use super::lines::{Lines, Place};
 use super::verify::{MarkerCounts, Suspect, Verifier};
 use crate::codec::{Codec, Decoding, Framing, RecordStream};
+use crate::ledger::{Place as Location, Recorder, Text};
 use crate::redact::{CleanBlock, Finding, Redaction, Redactor};
 use std::io::{self, Read};
 
@@ -63,7 +64,8 @@ impl<'a> Scanner<'a> {
         self.verified.as_ref()
     }
 
-    /// Scans a stream to its end. `progress` is told how many bytes came.
+    /// Scans a stream to its end. `progress` is told how many bytes came. What is found is recorded besides, where it is
+    /// asked for.
     ///
     /// # Errors
     /// When it can't be read, or `report` fails.
@@ -72,9 +74,10 @@ impl<'a> Scanner<'a> {
         input: &mut dyn Read,
         report: &mut dyn FnMut(&Item) -> io::Result<()>,
         progress: &mut dyn FnMut(u64),
+        recorder: Option<(&Recorder, &Location)>,
     ) -> Result<(), StreamError> {
         let mut stream = Stream::new(self.redaction, self.codec, self.verified.is_some());
-        let scanned = stream.run(input, report, progress);
+        let scanned = stream.run(input, report, progress, recorder);
         if let (Some(counts), Some(verifier)) = (&mut self.verified, stream.verifier) {
             counts.add(verifier.into_counts());
         }
@@ -103,8 +106,9 @@ impl Stream {
         input: &mut dyn Read,
         report: &mut dyn FnMut(&Item) -> io::Result<()>,
         progress: &mut dyn FnMut(u64),
+        recorder: Option<(&Recorder, &Location)>,
     ) -> Result<(), StreamError> {
-        let mut read = Ok(());
+        let (mut read, mut taken) = (Ok(()), 0);
         loop {
             let space = self.engine.space();
             let len = match input.read(space) {
@@ -123,11 +127,20 @@ impl Stream {
             }
             progress(len as u64);
             self.engine.filled(len).map_err(StreamError::Read)?;
+            self.record(recorder, taken, len);
+            taken += len as u64;
             self.report(false, report).map_err(StreamError::Report)?;
         }
         self.engine.finish().map_err(StreamError::Read)?;
+        self.record(recorder, taken, 0);
         self.report(true, report).map_err(StreamError::Report)?;
         read
+    }
+
+    fn record(&self, recorder: Option<(&Recorder, &Location)>, start: u64, len: usize) {
+        if let Some((recorder, place)) = recorder {
+            recorder.record(self.engine.findings(), Text { bytes: self.engine.taken(len), start }, place);
+        }
     }
 
     fn report(&mut self, ended: bool, report: &mut dyn FnMut(&Item) -> io::Result<()>) -> io::Result<()> {
@@ -197,6 +210,14 @@ impl Engine {
         }
     }
 
+    /// The last `len` bytes as they were read.
+    fn taken(&self, len: usize) -> &[u8] {
+        match self {
+            Self::Text(redactor) => redactor.taken(len),
+            Self::Records { buffer, .. } => &buffer[..len],
+        }
+    }
+
     fn findings(&self) -> &[Finding] {
         match self {
             Self::Text(redactor) => redactor.findings(),
@@ -225,7 +246,9 @@ mod tests {
             items.push((item.start.line, item.start.column, item.len));
             Ok(())
         };
-        Scanner::new(&redaction, codec, verify).scan(&mut Pieces(text, piece_len), &mut report, &mut |_| {}).unwrap();
+        Scanner::new(&redaction, codec, verify)
+            .scan(&mut Pieces(text, piece_len), &mut report, &mut |_| {}, None)
+            .unwrap();
         items
     }
 

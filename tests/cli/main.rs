@@ -8,6 +8,7 @@ mod keys;
 mod limits;
 mod pages;
 mod pressure;
+mod recording;
 mod redaction;
 mod rules;
 mod run;

@@ -4,7 +4,7 @@ use super::super::args::MergeArgs;
 use super::super::exit::{Exit, Failure};
 use super::super::{stderr, stdout};
 use super::lines::Lines;
-use super::{is_same_file, unusable};
+use super::{host_name, is_same_file, unusable};
 use crate::ledger::{Account, Joined, LedgerError, Portable, Store};
 use crate::redact::Redactor;
 use crate::scan::printable;
@@ -170,10 +170,4 @@ fn say(name: &str, joined: Joined) -> Result<(), Failure> {
         gone => format!("; {gone} of the ledger went, too old or too many"),
     };
     stdout::print(format!("{name}: {rows} rows, {changed} of them new or changed{gone}\n").as_bytes()).map(drop)
-}
-
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    let name = printable(name.nodename().to_bytes());
-    if name.is_empty() { "localhost".to_owned() } else { name }
 }

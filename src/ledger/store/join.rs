@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 /// The longest name of a source, carrier or instance, in bytes.
-const NAME_BYTES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 4 << 10;
 /// The longest path of a file.
 const PATH_BYTES_MAX: usize = 8 << 10;
 /// Claims are cut to 256 bytes, and then escaped by the redactor's markers at most.

@@ -114,6 +114,11 @@ impl Store {
         Interrupter(self.connection.get_interrupt_handle())
     }
 
+    /// How much it keeps.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

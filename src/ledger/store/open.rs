@@ -26,6 +26,17 @@ impl Store {
     /// # Errors
     /// If the file can't be opened or made, is no ledger, or is of a later version.
     pub fn create(path: &Path, instance: &str) -> Result<Self, LedgerError> {
+        let store = Self::create_or_keep(path, instance)?;
+        let sql = "UPDATE ledgers SET instance = ?2 WHERE number = ?1 AND instance <> ?2";
+        store.connection.execute(sql, (OWN, instance)).map_err(store.failed())?;
+        Ok(store)
+    }
+
+    /// The same, but one that is there stays of whatever it is of.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_or_keep(path: &Path, instance: &str) -> Result<Self, LedgerError> {
         let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         match made {
             Ok(_) => {}
@@ -35,8 +46,6 @@ impl Store {
         let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.make(instance)?;
         store.prepare_to_write()?;
-        let sql = "UPDATE ledgers SET instance = ?2 WHERE number = ?1 AND instance <> ?2";
-        store.connection.execute(sql, (OWN, instance)).map_err(store.failed())?;
         store.load()?;
         Ok(store)
     }

@@ -132,7 +132,7 @@ fn a_row_that_is_none_changes_nothing() {
         |row| row.counts[0].count = 0,
         |row| row.counts[0].count = u64::MAX,
         |row| row.counts[0].carrier = "<img>".to_owned(),
-        |row| row.counts[0].source = "x".repeat(300),
+        |row| row.counts[0].source = "x".repeat(5000),
         |row| row.first.at = at(1_000_000),
         |row| row.first.location.source.clear(),
         |row| row.last.location.file = Some("x".repeat(10_000)),

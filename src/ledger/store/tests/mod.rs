@@ -28,7 +28,10 @@ impl Home {
     }
 
     pub fn store(&self, name: &str) -> Store {
-        Store::create(&self.path(name), name).unwrap()
+        let store = Store::create(&self.path(name), name).unwrap();
+        // Nobody cuts the power of a test.
+        store.connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        store
     }
 }
 

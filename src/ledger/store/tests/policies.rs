@@ -109,8 +109,8 @@ fn a_source_expects_issuers_and_audiences() {
         (("unexpected_issuer".to_owned(), Severity::High), ("unexpected_audience".to_owned(), Severity::Medium));
     assert_eq!(expecting("web", &["https://idp.example"], &["other", "api"]), []);
     assert_eq!(expecting("web", &[], &[]), []);
-    assert_eq!(expecting("web", &["https://other.example"], &["api"]), [issuer.clone()]);
-    assert_eq!(expecting("web", &[], &["other"]), [audience.clone()]);
+    assert_eq!(expecting("web", &["https://other.example"], &["api"]), std::slice::from_ref(&issuer));
+    assert_eq!(expecting("web", &[], &["other"]), std::slice::from_ref(&audience));
     assert_eq!(expecting("web", &["https://idp.example/"], &["x"]), [issuer, audience]);
     assert_eq!(expecting("app", &["https://other.example"], &["x"]), [], "it was not seen there");
 }
