@@ -18,9 +18,11 @@ pub(super) const ANSWERS_MAX: usize = 4;
 /// A summary looks at every row: it is made anew after this time, or after this many times as long as it took.
 const SUMMARY_AGE_MIN: Duration = Duration::from_secs(1);
 const SUMMARY_REST: u32 = 20;
+/// Whoever asks for a summary gets the last one if a new one takes longer.
+const SUMMARY_WAIT: Duration = Duration::from_secs(1);
 
 /// Asks a ledger.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reader {
     path: PathBuf,
     /// Who writes to it.
@@ -31,7 +33,9 @@ pub(super) struct Reader {
     turn: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     running: Arc<Mutex<Running>>,
-    summary: Mutex<Option<Kept>>,
+    summary: Arc<Mutex<Option<Kept>>>,
+    /// One summary is made at a time.
+    maker: Arc<Semaphore>,
 }
 
 /// The query that runs now.
@@ -44,7 +48,6 @@ struct Running {
 #[derive(Clone, Debug)]
 struct Kept {
     summary: Arc<Summary>,
-    made_at: Instant,
     good_until: Instant,
 }
 
@@ -57,7 +60,8 @@ impl Reader {
             turn: Arc::new(Semaphore::new(1)),
             answers: Arc::new(Semaphore::new(ANSWERS_MAX)),
             running: Arc::default(),
-            summary: Mutex::default(),
+            summary: Arc::default(),
+            maker: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -79,22 +83,44 @@ impl Reader {
         Ok(wanted.map(|row| Bytes::from(json(row))).collect())
     }
 
-    /// The ledger in numbers, as of a moment ago.
+    /// The ledger in numbers, as of a moment ago. One that takes long is made to its end, for whoever asks next.
     pub async fn summary(&self) -> Result<Arc<Summary>, LedgerError> {
+        let kept = self.kept().clone();
+        if let Some(kept) = kept.as_ref().filter(|kept| Instant::now() < kept.good_until) {
+            return Ok(kept.summary.clone());
+        }
+        let maker = match (self.maker.clone().try_acquire_owned(), &kept) {
+            (Ok(maker), _) => Some(maker),
+            // It is being made.
+            (Err(_), Some(kept)) => return Ok(kept.summary.clone()),
+            (Err(_), None) => self.maker.clone().acquire_owned().await.ok(),
+        };
+        let reader = self.clone();
+        let made = tokio::spawn(async move {
+            let _maker = maker;
+            reader.make_summary().await
+        });
+        let made = match kept {
+            None => made.await,
+            Some(kept) => match tokio::time::timeout(SUMMARY_WAIT, made).await {
+                Ok(made) => made,
+                Err(_) => return Ok(kept.summary),
+            },
+        };
+        // The runtime is going down, or a defect was told.
+        made.unwrap_or_else(|_| Err(gone(&self.path)))
+    }
+
+    async fn make_summary(&self) -> Result<Arc<Summary>, LedgerError> {
+        // Whoever was the maker before may have made one.
         if let Some(kept) = self.kept().clone().filter(|kept| Instant::now() < kept.good_until) {
             return Ok(kept.summary);
         }
-        let asked_at = Instant::now();
         let turn = self.turn.clone().acquire_owned().await.ok();
-        // Whoever had the turn before may have made one.
-        if let Some(kept) = self.kept().clone().filter(|kept| kept.made_at >= asked_at) {
-            return Ok(kept.summary);
-        }
         let began = Instant::now();
         let summary = Arc::new(self.ask_in_turn(turn, |store| store.summary(Timestamp::now())).await?);
-        let made_at = Instant::now();
-        let good_until = made_at + SUMMARY_AGE_MIN.max((made_at - began) * SUMMARY_REST);
-        *self.kept() = Some(Kept { summary: summary.clone(), made_at, good_until });
+        let good_until = Instant::now() + SUMMARY_AGE_MIN.max(began.elapsed() * SUMMARY_REST);
+        *self.kept() = Some(Kept { summary: summary.clone(), good_until });
         Ok(summary)
     }
 
@@ -302,6 +328,27 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(100), &mut next).await.is_err());
         unread.pop();
         next.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn numbers_do_not_wait_for_a_query_that_takes_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let (reader, _ledger) = reader(folder.path(), 3);
+        assert_eq!(reader.summary().await.unwrap().exposures, 3);
+        let turn = reader.turn.clone().acquire_owned().await.unwrap();
+        tokio::time::sleep(2 * SUMMARY_AGE_MIN).await;
+        let began = Instant::now();
+        assert_eq!(reader.summary().await.unwrap().exposures, 3, "the last one");
+        assert!(began.elapsed() >= SUMMARY_WAIT);
+        assert_eq!(reader.summary().await.unwrap().exposures, 3, "and others get it at once");
+        assert!(began.elapsed() < 2 * SUMMARY_WAIT);
+        drop(turn);
+        let good_until = |reader: &Reader| reader.kept().as_ref().unwrap().good_until;
+        let before = good_until(&reader);
+        while good_until(&reader) == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert!(began.elapsed() < Duration::from_secs(20), "nobody made a new one");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
