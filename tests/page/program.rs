@@ -41,7 +41,7 @@ impl Home {
 
     /// Writes a file that nobody else may read.
     pub fn private(&self, name: &str, text: &str) {
-        let file = std::fs::File::options().write(true).create(true).mode(0o600).open(self.path(name));
+        let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(self.path(name));
         file.unwrap().write_all(text.as_bytes()).unwrap();
     }
 

@@ -36,6 +36,7 @@ function counts(title, map) {
 function claimValue(name, value) {
   if (name === 'aud') return value.length > 0 ? value.map(seen).join(', ') : null;
   if (['iat', 'nbf', 'exp'].includes(name)) return value ? time(millis(value)) : null;
+  if (name.endsWith('_fingerprint') && value) return el('code', { class: 'whole' }, seen(value));
   return value;
 }
 
