@@ -8,6 +8,7 @@ use super::outlet::{Closed, Outlet};
 use crate::codec::{Codec, Decoding, Framing, RecordStream};
 use crate::ledger::{Flusher, LedgerError, Store};
 use crate::redact::{CleanBlock, Redaction};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +36,7 @@ pub(super) struct EmitHealth {
 }
 
 /// The emission of rows at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EmitStatus {
     /// Where they go.
@@ -233,14 +234,14 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Ledger, Portable, Recorder, Settings, Text};
+    use crate::ledger::{Ledger, Portable, Settings, Text};
     use crate::redact::{KeyRing, Options, Redactor};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use std::path::Path;
 
-    fn redaction() -> Redaction {
-        let options = Options { claims: true, ..Options::default() };
+    fn redaction(options: Options) -> Redaction {
+        let options = Options { claims: true, ..options };
         Redaction::new(KeyRing::parse(&[b'a'; 64]).unwrap(), options).unwrap()
     }
 
@@ -267,44 +268,76 @@ mod tests {
         "%22%3A%22token%3D",
     ];
 
-    fn record(recorder: &Recorder, redaction: &Redaction, text: &str, path: &str) {
-        let findings = Redactor::new(redaction).redact(text.as_bytes()).findings;
-        assert!(!findings.is_empty());
-        recorder.record(&findings, Text { bytes: text.as_bytes(), start: 0 }, &recorder.file(Path::new(path), 0));
-    }
-
-    #[test]
-    fn redaction_leaves_rows_as_they_are() {
-        let (directory, redaction) = (tempfile::tempdir().unwrap(), redaction());
+    /// The rows of a ledger that has seen a token with each of these texts all over its claims, and how they leave.
+    fn rows_of(texts: &[String], redaction: &Redaction) -> (Vec<Portable>, CleanBlock) {
+        let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.db");
-        let ledger = Ledger::open(Settings::new(&path, "password="), &redaction).unwrap();
+        let ledger = Ledger::open(Settings::new(&path, "password="), redaction).unwrap();
         let recorder = ledger.recorder("authorization");
-        for (index, text) in HOSTILE.iter().enumerate() {
-            let next = HOSTILE[(index + 1) % HOSTILE.len()];
+        for (index, text) in texts.iter().enumerate() {
+            let next = &texts[(index + 1) % texts.len()];
             let header = serde_json::json!({"alg": "ES256", "kid": text, "typ": next});
             let claims = serde_json::json!({
                 "iss": text, "aud": [next, text], "azp": text, "client_id": next, "scope": text,
-                "sub": text, "jti": next, "exp": 4_000_000_000_u64, "iat": 1,
+                "sub": text, "jti": next, "exp": 4_000_000_000_u64, "iat": 1, "n": index,
             });
-            let line = format!("Authorization: Bearer {}\n", token(&header, &claims));
-            record(&recorder, &redaction, &line, &format!("/var/log/{text}/{next}.log"));
+            let line = format!(
+                "Authorization: Bearer {}\nGET /?access_token=tR7xK2mQ9vLp4ZsW8nBc{index}",
+                token(&header, &claims)
+            );
+            let findings = Redactor::new(redaction).redact(line.as_bytes()).findings;
+            assert_eq!(findings.len(), 2);
+            let place = recorder.file(Path::new(&format!("/var/log/{text}/{next}.log")), 0);
+            recorder.record(&findings, Text { bytes: line.as_bytes(), start: 0 }, &place);
         }
-        record(&recorder, &redaction, "GET /?access_token=tR7xK2mQ9vLp4ZsW8nBc 200\n", "/var/log/x.log");
         ledger.close().unwrap();
         let store = Store::open(&path).unwrap();
         let rows = store.changed_since(0, 1000).unwrap().rows;
-        assert_eq!(rows.len(), HOSTILE.len() + 1);
+        assert_eq!(rows.len(), 2 * texts.len());
+        let page = Reader { store, position: 0 }.page(&redaction.of_own_texts()).unwrap().unwrap();
+        (rows, page.block)
+    }
+
+    fn assert_unchanged(texts: &[String], redaction: &Redaction) {
+        let (rows, block) = rows_of(texts, redaction);
         let expected: String = rows.iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
-        let page = Reader { store, position: 0 }.page(&redaction).unwrap().unwrap();
-        assert_eq!(String::from_utf8_lossy(page.block.as_bytes()), expected);
+        assert_eq!(String::from_utf8_lossy(block.as_bytes()), expected);
         // Each row is one line, and comes back as it was.
-        let read = page.block.records().map(|line| serde_json::from_slice::<Portable>(line).unwrap());
+        let read = block.records().map(|line| serde_json::from_slice::<Portable>(line).unwrap());
         assert_eq!(read.collect::<Vec<_>>(), rows);
     }
 
     #[test]
+    fn redaction_leaves_rows_as_they_are() {
+        let texts: Vec<String> = HOSTILE.iter().map(|text| (*text).to_owned()).collect();
+        assert_unchanged(&texts, &redaction(Options::default()));
+    }
+
+    #[test]
+    fn the_users_rules_and_names_do_not_find_rows() {
+        let spec =
+            crate::redact::RuleSpec { id: "hex".to_owned(), regex: "[0-9a-f]{8,32}".to_owned(), ..Default::default() };
+        let rules = crate::redact::Rules::new(vec![crate::redact::Rule::new(spec).unwrap()]).unwrap();
+        let extra_fields = ["fingerprint", "key_id", "source", "client_id"].map(str::to_owned).to_vec();
+        assert_unchanged(&["api".to_owned()], &redaction(Options { rules, extra_fields, ..Options::default() }));
+    }
+
+    #[test]
+    fn a_text_that_was_cut_stays_a_text() {
+        // At 256 bytes a claim ends, be it in the middle of a marker.
+        let texts: Vec<String> = (180..257).map(|len| format!("{} {}", "x".repeat(len), HOSTILE[2])).collect();
+        let (rows, block) = rows_of(&texts, &redaction(Options::default()));
+        let read: Vec<Portable> = block.records().map(|line| serde_json::from_slice(line).unwrap()).collect();
+        let counts = |rows: &[Portable]| -> Vec<_> {
+            rows.iter().map(|row| (row.fingerprint.clone(), row.counts.clone(), row.first.at)).collect()
+        };
+        assert_eq!(counts(&read), counts(&rows));
+    }
+
+    #[test]
     fn a_credential_in_a_row_would_be_replaced() {
-        let block = clean(b"{\"iss\":\"Bearer tR7xK2mQ9vLp4ZsW8nBc7dKq\"}\n", &redaction());
+        let block =
+            clean(b"{\"iss\":\"Bearer tR7xK2mQ9vLp4ZsW8nBc7dKq\"}\n", &redaction(Options::default()).of_own_texts());
         assert!(memchr::memmem::find(block.as_bytes(), b"redacted-token-").is_some());
     }
 }

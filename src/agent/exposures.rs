@@ -82,7 +82,7 @@ impl Exposures {
         let feeds = feeds.iter().filter(|(sink, _)| sink.name == emit.sink).map(|(_, feed)| feed.clone());
         let outlet = Outlet::new(feeds.collect::<Vec<_>>());
         let (flusher, health) = (self.ledger.flusher(), emitting.health.clone());
-        let emitter = Emitter::new(emit, ledger.path.clone(), outlet, redaction.clone(), flusher, health);
+        let emitter = Emitter::new(emit, ledger.path.clone(), outlet, redaction.of_own_texts(), flusher, health);
         tracing::info!(sink = emit.sink, "rows of the ledger are emitted");
         emitting.task.spawn(emitter.run(emitting.finish.subscribe()));
     }

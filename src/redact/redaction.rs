@@ -103,6 +103,19 @@ impl Redaction {
         })))))
     }
 
+    /// The same for texts of our own making, which have members and numbers that the user's rules and names of members must
+    /// not take for credentials. It keeps its keys when others are put in force here.
+    pub(crate) fn of_own_texts(&self) -> Self {
+        let anchors = Anchors::new(&[]).expect("the names of the engine are good");
+        Self(Arc::new(RwLock::new(Arc::new(Shared {
+            anchors: Arc::new(anchors),
+            rules: Rules::default(),
+            extra_names: Vec::new(),
+            claims: None,
+            ..Shared::clone(&self.shared())
+        }))))
+    }
+
     /// What is in force now.
     pub(super) fn shared(&self) -> Arc<Shared> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()

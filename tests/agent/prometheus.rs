@@ -1,8 +1,10 @@
 //! A real Prometheus takes the metrics of a real agent, and its tools take our alerts.
 
+use crate::certificates::write_private;
 use crate::harness::until;
 use crate::http::{Answer, request};
 use crate::process::{Agent, Home};
+use crate::receiver::Receiver;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -22,16 +24,20 @@ fn agent(home: &Home) -> (Agent, SocketAddr) {
     std::fs::write(
         home.path("config.toml"),
         format!(
-            "data_dir = \"{dir}/data\"\n[ledger]\n[api]\naddress = \"127.0.0.1:0\"\n\
+            "data_dir = \"{dir}/data\"\n[ledger]\nissuers = [\"https://i.example/\"]\nemit_to = \"rows\"\n\
+             emit_interval_secs = 0.1\n[ledger.alert]\nurl = \"http://{}/\"\nsecret_file = \"{dir}/secret\"\n\
+             [sinks.rows]\ntype = \"file\"\npath = \"{dir}/rows.log\"\n[api]\naddress = \"127.0.0.1:0\"\n\
              [sources.files]\ntype = \"file\"\ninclude = [\"{dir}/in.log\"]\npoll_interval_secs = 0.05\n\
              [sources.net]\ntype = \"tcp\"\naddress = \"127.0.0.1:0\"\n\
              [sources.datagrams]\ntype = \"udp\"\naddress = \"127.0.0.1:0\"\n\
              [sinks.out]\ntype = \"file\"\npath = \"{dir}/out.log\"\ninputs = [\"files\", \"net\", \"datagrams\"]\n\
              [sinks.collector]\ntype = \"tcp\"\naddress = \"{}\"\ninputs = [\"net\"]\nwhen_full = \"drop_newest\"\n",
+            Receiver::new(None).address,
             collector.local_addr().unwrap()
         ),
     )
     .unwrap();
+    write_private(&home.path("secret"), "a secret that is long enough\n");
     home.append(&format!(
         "one\nGET /?access_token={JWT} 200\nAuthorization: Bearer {JWT}\n{{\"id_token\":\"{JWT}\"}}\n"
     ));
@@ -48,6 +54,8 @@ fn agent(home: &Home) -> (Agent, SocketAddr) {
         let metrics = get(address, "/metrics");
         let is_complete = metrics.metric("beartrap_exposure_occurrences") == Some(3.0)
             && metrics.metric("beartrap_key_file_good") == Some(1.0)
+            && metrics.metric("beartrap_alert_exposures_total") == Some(1.0)
+            && metrics.metric("beartrap_emitted_rows_total{sink=\"rows\"}") >= Some(1.0)
             && metrics.metric("beartrap_component_sent_events_total{component_id=\"out\"") == Some(4.0);
         is_complete.then_some(())
     });

@@ -1,5 +1,6 @@
 //! What an alert's thread says of itself.
 
+use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +22,7 @@ struct Trouble {
 }
 
 /// Alerts at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct AlertStatus {
     /// Why the last attempt to deliver failed; `None` if it went well, or there was none yet.

@@ -67,7 +67,7 @@ impl Alerter {
         let work = Work {
             alert: alert.clone(),
             path: ledger.to_owned(),
-            redaction: redaction.clone(),
+            redaction: redaction.of_own_texts(),
             health: health.clone(),
             desk: desk.clone(),
             sender,

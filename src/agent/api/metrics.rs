@@ -4,6 +4,7 @@
 
 use super::facts::Facts;
 use super::ledger::Reader;
+use crate::agent::alert::AlertStatus;
 use crate::agent::status::{SinkState, SinkStatus, SourceStatus, Status};
 use crate::ledger::{self, Summary};
 use crate::metrics::Metrics;
@@ -39,6 +40,15 @@ fn make(facts: &Facts, status: Status, summary: Option<Arc<Summary>>) -> String 
     progress_of_sinks(&mut metrics, &status.sinks);
     if let Some(ledger) = &facts.ledger {
         exposures(&mut metrics, ledger, summary.as_deref(), status.ledger_error.is_some());
+    }
+    if let Some(alert) = &status.alert {
+        alerts(&mut metrics, alert);
+    }
+    if let Some(emit) = &status.emit {
+        let help = "Rows of the ledger that the sink of `emit_to` has taken.";
+        metrics.counter("beartrap_emitted_rows", help).sample(vec![("sink", emit.sink.clone())], emit.emitted_rows);
+        let help = "1 while the ledger can't be read to emit its rows.";
+        metrics.gauge("beartrap_emit_degraded", help).sample(vec![], u64::from(emit.error.is_some()));
     }
     metrics.text()
 }
@@ -171,6 +181,18 @@ fn progress_of_sinks(metrics: &mut Metrics, sinks: &[SinkStatus]) {
             family.sample(with(of_sink(sink), "state", state.name()), u64::from(sink.state == state));
         }
     }
+}
+
+fn alerts(metrics: &mut Metrics, alert: &AlertStatus) {
+    let help = "Exposures that the receiver of alerts was told of.";
+    metrics.counter("beartrap_alert_exposures", help).sample(vec![], alert.delivered_exposures);
+    let help = "Exposures that the receiver of alerts did not want; they are tried again later.";
+    metrics.counter("beartrap_alert_given_up_exposures", help).sample(vec![], alert.given_up_exposures);
+    metrics.counter("beartrap_alert_requests", "Requests to the receiver of alerts.").sample(vec![], alert.requests);
+    let help = "Those of them that failed.";
+    metrics.counter("beartrap_alert_failed_requests", help).sample(vec![], alert.failed_requests);
+    let help = "1 while alerts can't be delivered.";
+    metrics.gauge("beartrap_alert_degraded", help).sample(vec![], u64::from(alert.is_degraded()));
 }
 
 fn exposures(metrics: &mut Metrics, ledger: &Reader, summary: Option<&Summary>, has_error: bool) {

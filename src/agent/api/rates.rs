@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Over how long.
 const SPAN: Duration = Duration::from_secs(10);
 
-/// Sums over all sources and sinks.
+/// Sums over all sources, and all sinks that they feed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Totals {
     pub bytes_in: u64,
@@ -19,11 +19,14 @@ pub(in super::super) struct Totals {
 
 impl Totals {
     pub fn of(status: &Status) -> Self {
+        // Rows of the ledger are no logs.
+        let of_rows = status.emit.as_ref().map(|emit| emit.sink.as_str());
+        let sinks = || status.sinks.iter().filter(|sink| Some(sink.name.as_str()) != of_rows);
         Self {
             bytes_in: status.sources.iter().map(|source| source.reading.received_bytes).sum(),
-            bytes_out: status.sinks.iter().map(|sink| sink.delivered_bytes).sum(),
+            bytes_out: sinks().map(|sink| sink.delivered_bytes).sum(),
             records_in: status.sources.iter().map(|source| source.reading.records).sum(),
-            records_out: status.sinks.iter().map(|sink| sink.delivered_records).sum(),
+            records_out: sinks().map(|sink| sink.delivered_records).sum(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::facts::Facts;
 use super::rates::Totals;
+use crate::agent::alert::AlertStatus;
+use crate::agent::emitter::EmitStatus;
 use crate::agent::status::{SinkStatus, SourceStatus};
 use crate::ledger::Summary;
 use serde::Serialize;
@@ -37,6 +39,10 @@ struct Ledger {
     summary: Option<Summary>,
     /// Why it can't be read or written now.
     error: Option<String>,
+    /// `[ledger.alert]`
+    alert: Option<AlertStatus>,
+    /// `emit_to`
+    emit: Option<EmitStatus>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +88,8 @@ pub(super) async fn status(facts: &Facts) -> Status {
     let ledger = read.map(|read| Ledger {
         error: status.ledger_error.clone().or(read.as_ref().err().map(ToString::to_string)),
         summary: read.ok().map(|summary| Summary::clone(&summary)),
+        alert: status.alert.clone(),
+        emit: status.emit.clone(),
     });
     let totals = Totals::of(&status);
     let rates = facts.rates.per_second(Instant::now(), totals);
