@@ -47,7 +47,12 @@ impl Scene {
     /// A receiver whose certificate the agent can check.
     fn new(keys: &str) -> Self {
         let authority = Authority::new();
-        Self::with(&authority, Some(&authority.sign_with("127.0.0.1", |_| {})), keys)
+        let scene = Self::with(&authority, Some(&authority.sign_with("localhost", |_| {})), keys);
+        // By a name, which takes the resolver.
+        let config = std::fs::read_to_string(scene.home.path("config.toml")).unwrap();
+        std::fs::write(scene.home.path("config.toml"), config.replace("https://127.0.0.1", "https://localhost"))
+            .unwrap();
+        scene
     }
 
     /// A receiver on this host, without TLS.

@@ -61,6 +61,11 @@ impl AlertHealth {
         self.trouble().delivery = Some(why);
     }
 
+    /// Nobody sends alerts any more.
+    pub fn ended(&self) {
+        self.trouble().delivery = Some("the thread that sends alerts has ended".to_owned());
+    }
+
     pub fn gave_up(&self, rows: u64) {
         self.given_up.fetch_add(rows, Relaxed);
     }

@@ -92,7 +92,7 @@ impl Alerter {
     /// Says what has changed since it looked last.
     pub fn look(&mut self) {
         if self.thread.is_finished() {
-            self.health.failed("the thread that sends alerts has ended".to_owned());
+            self.health.ended();
         }
         self.watch.look(&self.health);
     }

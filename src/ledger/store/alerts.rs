@@ -7,8 +7,12 @@ use crate::ledger::{LedgerError, Status};
 use jiff::Timestamp;
 use std::ops::ControlFlow;
 
-/// How many rows are looked at for one call: each takes some queries.
+/// How many rows are looked at for one call.
 const LOOKED_AT_MAX: i64 = 1000;
+
+/// Its condition is written as that of the index.
+const UNALERTED: &str = "SELECT number, changed, expires_at FROM exposures \
+                         WHERE trusted AND alerted_at IS NULL AND changed > ?1 ORDER BY changed LIMIT ?2";
 
 impl Store {
     /// Hands out the rows that were changed after `since` and of which nobody was told, the oldest change first: those of
@@ -26,18 +30,19 @@ impl Store {
     ) -> Result<u64, LedgerError> {
         let mut until = since;
         let mut read = || -> rusqlite::Result<()> {
-            // Written as the index is.
-            let sql = "SELECT number, changed FROM exposures WHERE trusted AND alerted_at IS NULL AND changed > ?1 \
-                       ORDER BY changed LIMIT ?2";
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(UNALERTED)?;
             let mut rows = statement.query((i64::try_from(since).unwrap_or(i64::MAX), LOOKED_AT_MAX))?;
             while let Some(row) = rows.next()? {
                 let changed = row.get::<_, i64>(1)?.unsigned_abs();
-                let exposure = self.exposure(row.get(0)?, now)?;
-                let is_open = matches!(exposure.status, Status::Unexpired | Status::NotYet);
-                let is_severe = severity.is_none_or(|least| exposure.severity >= Some(least));
-                if is_open && is_severe && visit(exposure).is_break() {
-                    break;
+                let expires_at: Option<i64> = row.get(2)?;
+                // The whole row takes some queries.
+                if expires_at.is_some_and(|at| at > now.as_millisecond()) {
+                    let exposure = self.exposure(row.get(0)?, now)?;
+                    let is_open = matches!(exposure.status, Status::Unexpired | Status::NotYet);
+                    let is_severe = severity.is_none_or(|least| exposure.severity >= Some(least));
+                    if is_open && is_severe && visit(exposure).is_break() {
+                        break;
+                    }
                 }
                 until = changed;
             }
@@ -95,5 +100,19 @@ impl AlertKey {
         let digest = unhex(&row.fingerprint).unwrap_or_default();
         let key_id = unhex(&row.key_id).unwrap_or_default();
         Self { digest, key_id, kind: row.kind.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_which_somebody_was_told_are_not_looked_at() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&directory.path().join("ledger.db"), "host").unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {UNALERTED}");
+        let plan: String = store.connection.query_row(&plan, (7, 10), |row| row.get("detail")).unwrap();
+        assert_eq!(plan, "SEARCH exposures USING INDEX exposures_to_alert (changed>?)");
     }
 }
