@@ -13,7 +13,7 @@ pub(super) use exposures::{
     ReportArgs, ShowArgs,
 };
 pub(super) use values::{
-    CodecName, ColorWhen, ExplainFormat, ListFormat, LogFormat, LogLevel, OnFailureName, OnUnsupportedName,
+    ClaimArg, CodecName, ColorWhen, ExplainFormat, ListFormat, LogFormat, LogLevel, OnFailureName, OnUnsupportedName,
     ReportFormat, RowsFormat, ScanFormat, WhenFullName,
 };
 
@@ -243,7 +243,8 @@ pub(super) enum Subcommands {
     /// Print what credentials are called in redacted logs; reads one credential a line
     #[command(long_about = "Print what credentials are called in redacted logs.\n\nReads one credential a line from \
         standard input, so that none stands in a shell's history or a list of processes. Prints a line for each key, \
-        the active one's first: key id, kind, digest. The credential itself is never printed.")]
+        the active one's first: key id, kind, digest. The credential itself is never printed.\n\nWith --ledger each such \
+        line is followed by what the ledger knows, in lines that begin with a blank: `  never seen`, or `  seen …`.")]
     Fingerprint(FingerprintArgs),
     /// Query and report a ledger: which credential was seen where, since when, and until when it can be replayed
     #[command(
@@ -338,6 +339,18 @@ pub(super) struct FingerprintArgs {
     pub key: KeyArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
+    /// Say whether this ledger has seen it, where and when
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ledger: Option<PathBuf>,
+    /// Look for pieces of it too, where a log has cut it; of a long one only for cuts in its first 8 KiB
+    #[arg(long, requires = "ledger")]
+    pub parts: bool,
+    /// Take lines for values of this claim, and look for tokens that have it
+    #[arg(long, value_name = "CLAIM", value_enum, conflicts_with_all = ["parts", "rule_file"])]
+    pub claim: Option<ClaimArg>,
+    /// As text, or as one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: ExplainFormat,
 }
 
 #[derive(Debug, Subcommand)]

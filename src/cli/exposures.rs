@@ -14,15 +14,18 @@ mod show;
 mod table;
 mod time;
 
+pub(super) use show::line_of;
+
 use super::args::{ExposuresCommands, FilterRows, LedgerArgs};
 use super::exit::{Exit, Failure};
+use super::validate;
 use crate::ledger::{Filter, LedgerError, Store};
 use crate::scan::printable;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// All of it.
@@ -40,8 +43,24 @@ pub(super) fn run(command: &ExposuresCommands) -> Result<ExitCode, Failure> {
 }
 
 /// Opens a ledger for questions.
-pub(super) fn open(args: &LedgerArgs) -> Result<Store, Failure> {
-    Store::open_read_only(&args.ledger).map_err(unusable)
+pub(super) fn open(path: &Path) -> Result<Store, Failure> {
+    Store::open_read_only(path).map_err(unusable)
+}
+
+impl LedgerArgs {
+    /// The file.
+    pub fn path(&self) -> Result<PathBuf, Failure> {
+        match (&self.ledger, &self.config) {
+            (Some(ledger), _) => Ok(ledger.clone()),
+            (None, Some(config)) => {
+                let ledger = validate::load(config, false)?.ledger;
+                let none = || Failure::new(Exit::Config, "the configuration has no [ledger]");
+                ledger.map(|ledger| ledger.path).ok_or_else(none)
+            }
+            // The parser lets no such line pass.
+            (None, None) => Err(Failure::new(Exit::Usage, "missing: --ledger <FILE>")),
+        }
+    }
 }
 
 /// What a ledger's error means for the exit code.

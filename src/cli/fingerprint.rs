@@ -1,9 +1,12 @@
 //! `beartrap fingerprint`
 
-use super::args::FingerprintArgs;
+mod answer;
+
+use super::args::{ExplainFormat, FingerprintArgs};
 use super::exit::{Exit, Failure};
-use super::{key, rules, stderr, stdout};
-use crate::redact::{Fingerprint, Options, Redaction};
+use super::{exposures, key, rules, stderr, stdout};
+use crate::redact::{Options, Redaction};
+use answer::{Answer, Asked};
 use std::io::{self, BufRead};
 use std::process::ExitCode;
 use tracing::Level;
@@ -12,13 +15,15 @@ use zeroize::Zeroizing;
 /// The longest credential that is taken.
 const CREDENTIAL_BYTES_MAX: usize = 16 << 20;
 
-/// Prints a line for each credential and key: key id, kind, digest.
+/// Prints a line for each credential and key, and what a ledger knows of it.
 pub(super) fn run(args: &FingerprintArgs) -> Result<ExitCode, Failure> {
     let rules = rules::load(&args.rules)?;
     let (keys, _) = key::load(args.key.key_file.as_deref())?;
     let redaction =
         Redaction::new(keys, Options { rules, ..Options::default() }).map_err(Failure::with(Exit::Config))?;
     stderr::set_redaction(&redaction);
+    let store = args.ledger.as_deref().map(exposures::open).transpose()?;
+    let asked = Asked { redaction: &redaction, store: store.as_ref(), parts: args.parts };
     let mut input = io::stdin().lock();
     let mut line = Zeroizing::new(Vec::new());
     let mut number = 0_u64;
@@ -26,25 +31,24 @@ pub(super) fn run(args: &FingerprintArgs) -> Result<ExitCode, Failure> {
         number += 1;
         let more = read_line(&mut input, &mut line)
             .map_err(|error| Failure::new(Exit::Io, format_args!("line {number} of standard input: {error}")))?;
-        let credential = line.trim_ascii();
-        if !credential.is_empty() {
-            let fingerprints = redaction.fingerprints(credential);
-            if fingerprints.iter().any(|fingerprint| fingerprint.digest == [0; 16]) {
-                let note = format!("line {number}: a credential that could be guessed has no digest");
-                stderr::report(Level::WARN, &note);
-            }
-            let lines: String = fingerprints.iter().map(|fingerprint| display(fingerprint) + "\n").collect();
-            stdout::print(lines.as_bytes())?;
+        let answers = match args.claim {
+            // Blanks may be part of a claim.
+            Some(claim) => asked.claim(claim, line.strip_suffix(b"\r").unwrap_or(&line))?,
+            None => asked.credential(line.trim_ascii())?,
+        };
+        if answers.iter().any(Answer::is_guessable) {
+            let note = format!("line {number}: a credential that could be guessed has no digest");
+            stderr::report(Level::WARN, &note);
         }
+        let text = match args.format {
+            ExplainFormat::Text => answers.iter().map(Answer::text).collect(),
+            ExplainFormat::Json => answers.iter().map(Answer::json).collect::<String>(),
+        };
+        stdout::print(text.as_bytes())?;
         if !more {
             return Ok(Exit::Done.into());
         }
     }
-}
-
-fn display(fingerprint: &Fingerprint) -> String {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
-    format!("{} {} {}", hex(&fingerprint.key_id), fingerprint.kind.name(), hex(&fingerprint.digest))
 }
 
 /// Reads a line without its newline; false at the end of the input.
@@ -73,7 +77,6 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::Kind;
     use std::io::BufReader;
 
     #[test]
@@ -93,11 +96,5 @@ mod tests {
     fn a_line_is_bounded() {
         let endless = BufReader::new(io::repeat(b'a'));
         assert!(read_line(&mut { endless }, &mut Vec::new()).is_err());
-    }
-
-    #[test]
-    fn the_digest_comes_last() {
-        let fingerprint = Fingerprint { kind: Kind::Jwt, key_id: [0, 1, 0xab, 0xff], digest: [0x10; 16] };
-        assert_eq!(display(&fingerprint), "0001abff jwt 10101010101010101010101010101010");
     }
 }

@@ -177,7 +177,7 @@ impl Redaction {
         let shared = self.shared();
         let rule = shared.rule_of(credential);
         let with_key = |key: &Key| {
-            let shared = Shared { key: key.clone(), allow: false, claims: None, ..Shared::clone(&shared) };
+            let shared = shared.with_key(key);
             let mut fingerprint = shared.value(credential, kind)?.fingerprint;
             if let (Kind::Token, Some(rule)) = (fingerprint.kind, rule) {
                 fingerprint.kind = Kind::Rule(rule);
@@ -196,6 +196,15 @@ impl Redaction {
 }
 
 impl Shared {
+    pub fn keys(&self) -> &[Key] {
+        self.keys.keys()
+    }
+
+    /// The same under another of its keys, for questions: nothing is kept or let pass.
+    pub fn with_key(&self, key: &Key) -> Self {
+        Self { key: key.clone(), allow: false, claims: None, ..self.clone() }
+    }
+
     /// What a text is called that is a credential as a whole; its kind is `kind` whatever it looks like. Transport
     /// encodings are taken away as everywhere, so that the digest is the one that it has elsewhere.
     pub fn fingerprint(&self, credential: &[u8], kind: Kind) -> Fingerprint {

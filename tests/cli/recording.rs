@@ -13,7 +13,7 @@ fn token(number: u32, exp: i64) -> String {
     let part = |text: String| URL_SAFE_NO_PAD.encode(text);
     let payload = format!(r#"{{"iss":"https://idp.example","sub":"user{number}","aud":"api","exp":{exp}}}"#);
     let signature: Vec<u8> = (0..32).map(|n| (number * 31 + n * 7 + 13) as u8).collect();
-    let header = part(r#"{"alg":"ES256","kid":"k1"}"#.to_owned());
+    let header = part(r#"{"alg":"HS256","kid":"k1"}"#.to_owned());
     format!("{header}.{}.{}", part(payload), URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -190,4 +190,117 @@ fn twenty_at_once_record_all() {
     }
     assert_eq!(rows(&home, &ledger).len(), 21);
     assert_eq!(row(&home, &ledger, &shared)["occurrences"], 20);
+}
+
+/// Standard output of `fingerprint` for one line.
+fn fingerprint(home: &Home, arguments: &[&str], line: &str) -> String {
+    let mut command = home.beartrap(["fingerprint", "--ledger"]);
+    command.arg(home.path("ledger")).args(arguments);
+    let output = feed(command, line.as_bytes());
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{arguments:?}");
+    text(&output.stdout)
+}
+
+#[test]
+fn a_credential_is_known_to_the_ledger_or_not() {
+    let home = Home::with_key();
+    let tokens = [token(1, 4_000_000_000), token(2, 1)];
+    let log = home.file("a.log", format!("2026-03-01T10:00:00Z x\n2026-03-01T10:00:01Z Bearer {}\n", tokens[0]));
+    let mut command = home.beartrap(["scan", "--ledger"]);
+    assert_eq!(command.arg(home.path("ledger")).arg(&log).output().unwrap().status.code(), Some(1));
+    let plain = text(&feed(home.beartrap(["fingerprint"]), tokens[0].as_bytes()).stdout);
+    let out = fingerprint(&home, &[], &tokens.join("\n"));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 4, "{out}");
+    assert_eq!(format!("{}\n", lines[0]), plain, "the line stays as it is without a ledger");
+    let path = log.to_str().unwrap();
+    let seen = format!(
+        "  seen once, first 2026-03-01T10:00:01Z (the record's time) in files, {path}, byte 51; unexpired until "
+    );
+    assert!(lines[1].starts_with(&seen) && lines[1].ends_with("; low: not_sender_constrained"), "{out}");
+    assert_eq!(lines[3], "  never seen");
+    let out = fingerprint(&home, &["--format", "json"], &tokens.join("\n"));
+    let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers[0]["exposures"][0], row(&home, &home.path("ledger"), &tokens[0]));
+    assert_eq!(answers[1]["exposures"], serde_json::json!([]));
+    // Of a password nothing can be told: all have one digest.
+    let mut command = home.beartrap(["fingerprint", "--ledger"]);
+    command.arg(home.path("ledger"));
+    let output = feed(command, b"Basic YTpi\n");
+    assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("could be guessed"));
+    // Without a ledger nothing else can be asked.
+    assert_eq!(home.beartrap(["fingerprint", "--parts"]).output().unwrap().status.code(), Some(2));
+    let missing = home.beartrap(["fingerprint", "--ledger", "none"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(74));
+}
+
+#[test]
+fn cut_copies_are_found_by_the_whole() {
+    let home = Home::with_key();
+    let (token, other) = (token(1, 4_000_000_000), token(2, 1));
+    let unsigned = &token[..=token.rfind('.').unwrap()];
+    let log = format!("got {}...\n{{\"a\":\"{}\"}}\nBearer {unsigned}\n{}\n", &token[..60], &token[..90], &other[..80]);
+    let mut command = home.beartrap(["--ledger"]);
+    command.arg(home.path("ledger"));
+    assert!(feed(command, log.as_bytes()).status.success());
+    assert_eq!(rows(&home, &home.path("ledger")).len(), 4);
+    // The fourth is the beginning of both.
+    let out = fingerprint(&home, &["--parts"], &token);
+    assert_eq!(out.lines().nth(1), Some("  never seen"), "{out}");
+    let which: Vec<&str> = out.lines().skip(2).map(|line| line.split(" redacted-jwt-").next().unwrap()).collect();
+    let of = token.len();
+    let unsigned_len = unsigned.len() - 1;
+    assert_eq!(which, [unsigned_len, 90, 80, 60].map(|len| format!("  its first {len} of {of} bytes:")), "{out}");
+    let answer: Value = serde_json::from_str(&fingerprint(&home, &["--parts", "--format", "json"], &token)).unwrap();
+    let parts = answer["parts"].as_array().unwrap();
+    assert!(parts.len() == 4 && parts.iter().all(|part| part["exposure"]["complete"] == false), "{answer}");
+    let out = fingerprint(&home, &["--parts"], &other);
+    assert_eq!(out.lines().count(), 5, "they begin alike for 90 bytes: {out}");
+}
+
+#[test]
+fn an_issuers_list_is_joined_by_claim() {
+    let home = Home::with_key();
+    let tokens = [token(1, 4_000_000_000), token(1, 4_000_000_001), token(2, 1)];
+    let mut command = home.beartrap(["--ledger"]);
+    command.arg(home.path("ledger"));
+    assert!(feed(command, tokens.join("\n").as_bytes()).status.success());
+    let out = fingerprint(&home, &["--claim", "sub"], "user1\r\nuser2\nuser3\n");
+    let heads: Vec<&str> = out.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert!(heads.len() == 3 && heads.iter().all(|head| head.split(' ').nth(1) == Some("sub")), "{out}");
+    let seen = |line: &&str| line.starts_with("  redacted-jwt-") && line.contains(" seen once, ");
+    assert_eq!(out.lines().filter(seen).count(), 3, "{out}");
+    assert!(out.ends_with("  never seen\n"), "{out}");
+    assert!(!fingerprint(&home, &["--claim", "jti"], "user1").contains("seen once"));
+    // The digest is that of the row.
+    let row = row(&home, &home.path("ledger"), &tokens[0]);
+    assert!(heads[0].ends_with(row["claims"]["sub_fingerprint"].as_str().unwrap()), "{row}");
+}
+
+#[test]
+fn an_agents_configuration_says_where_its_ledger_is() {
+    let home = Home::with_key();
+    let token = token(1, 1);
+    let mut command = home.beartrap(["--ledger"]);
+    command.arg(home.path("ledger"));
+    assert!(feed(command, token.as_bytes()).status.success());
+    let sections = "[sources.in]\ntype = \"stdin\"\n[sinks.out]\ntype = \"stdout\"\ninputs = [\"in\"]\n";
+    let head = format!("data_dir = {:?}\n", home.path("data"));
+    let with = home.file("with.toml", format!("{head}[ledger]\npath = {:?}\n{sections}", home.path("ledger")));
+    let without = home.file("without.toml", format!("{head}{sections}"));
+    let list = |config: &Path| {
+        let mut command = home.beartrap(["exposures", "list", "--format", "ndjson", "--config"]);
+        command.arg(config).output().unwrap()
+    };
+    let output = list(&with);
+    assert_eq!((output.status.code(), text(&output.stdout).lines().count()), (Some(0), 1), "{}", text(&output.stderr));
+    let output = list(&without);
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(78), "beartrap: the configuration has no [ledger]\n")
+    );
+    let output = home.beartrap(["exposures", "list"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--ledger <FILE>"), "{}", text(&output.stderr));
 }

@@ -40,10 +40,14 @@ pub(in crate::cli) enum ExposuresCommands {
 
 /// Where the ledger is.
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 pub(in crate::cli) struct LedgerArgs {
     /// The ledger
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub ledger: PathBuf,
+    pub ledger: Option<PathBuf>,
+    /// An agent's configuration that says where its ledger is
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 }
 
 /// Which rows; a row must meet all that is given.

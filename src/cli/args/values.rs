@@ -200,3 +200,9 @@ pub(in crate::cli) enum ReportFormat {
 pub(in crate::cli) enum MarkName {
     Revoked,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ClaimArg {
+    Sub,
+    Jti,
+}

@@ -16,7 +16,8 @@ pub(super) fn mark(args: &MarkArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let typed = TypedDigest::parse(&args.digest)?;
     let at = args.at.as_deref().map_or(Ok(now), |text| time::parse("--at", text, now))?;
-    let mut store = Store::open(&args.ledger.ledger).map_err(unusable)?;
+    let path = args.ledger.path()?;
+    let mut store = Store::open(&path).map_err(unusable)?;
     let Some(digest) = typed.whole(&store, now)? else { return Ok(never_seen(&typed)) };
     if digest == [0; 16] {
         let why = "the digest of zeros stands for every credential that could be guessed: none of them can be marked";
@@ -39,7 +40,8 @@ pub(super) fn mark(args: &MarkArgs) -> Result<ExitCode, Failure> {
 pub(super) fn unmark(args: &DigestArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let typed = TypedDigest::parse(&args.digest)?;
-    let mut store = Store::open(&args.ledger.ledger).map_err(unusable)?;
+    let path = args.ledger.path()?;
+    let mut store = Store::open(&path).map_err(unusable)?;
     let Some(digest) = typed.whole(&store, now)? else { return Ok(never_seen(&typed)) };
     if store.unmark(&digest, now).map_err(unusable)? {
         return stdout::print(format!("{} is not marked any more\n", hex(digest)).as_bytes());
@@ -52,7 +54,8 @@ pub(super) fn unmark(args: &DigestArgs) -> Result<ExitCode, Failure> {
 pub(super) fn forget(args: &DigestsArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let typed: Vec<_> = args.digests.iter().map(|text| TypedDigest::parse(text)).collect::<Result<_, _>>()?;
-    let mut store = Store::open(&args.ledger.ledger).map_err(unusable)?;
+    let path = args.ledger.path()?;
+    let mut store = Store::open(&path).map_err(unusable)?;
     let mut code = Exit::Done.into();
     let mut digests = Vec::new();
     for typed in typed {
@@ -80,7 +83,7 @@ pub(super) fn forget(args: &DigestsArgs) -> Result<ExitCode, Failure> {
         stdout::print(format!("{} is forgotten: {what} deleted\n", hex(*digest)).as_bytes())?;
     }
     if !forgotten.is_overwritten {
-        let file = printable(args.ledger.ledger.as_os_str().as_encoded_bytes());
+        let file = printable(path.as_os_str().as_encoded_bytes());
         let message = format!(
             "another process keeps the ledger's log in use: old pages may stay in {file}-wal until it has ended, or until this is \
              done again"

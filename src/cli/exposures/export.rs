@@ -43,7 +43,8 @@ impl RowsHash {
 
 /// Writes all rows behind a manifest.
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let store = open(&args.ledger)?;
+    let path = args.ledger.path()?;
+    let store = open(&path)?;
     // The rows are read twice: their hash stands before them, and they must not change in between.
     let _snapshot = store.snapshot().map_err(unusable)?;
     let mut hash = RowsHash::default();
@@ -53,7 +54,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     let mut manifest = store.manifest(Timestamp::now()).map_err(unusable)?;
     manifest.rows = Some(hash.rows());
     manifest.sha256 = Some(hash.finish());
-    let mut out = output(args.output.as_deref(), &args.ledger.ledger)?;
+    let mut out = output(args.output.as_deref(), &path)?;
     write(&store, &Head { manifest }, &mut out).or_else(Unlisted::end)?;
     Ok(Exit::Done.into())
 }

@@ -14,8 +14,9 @@ use std::process::ExitCode;
 pub(super) fn run(args: &ListRowsArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let filter = args.filter.filter(now)?;
-    let store = open(&args.ledger)?;
-    let mut out = output(None, &args.ledger.ledger)?;
+    let path = args.ledger.path()?;
+    let store = open(&path)?;
+    let mut out = output(None, &path)?;
     let result = match args.format {
         RowsFormat::Table => table(&store, &filter, now, &mut out),
         RowsFormat::Json => json_array(&store, &filter, now, &mut out),

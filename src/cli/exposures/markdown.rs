@@ -71,7 +71,7 @@ fn line(row: &Exposure) -> String {
     format!(
         "| {} | {} | {}{cut} | {} | {} | {} | {} | {} | {issuer} | {} |\n",
         row.severity.map_or("", table::severity),
-        table::status(row.status).replace('_', " "),
+        row.status.name().replace('_', " "),
         code(&marker),
         row.occurrences,
         time::display(row.first_seen),

@@ -24,12 +24,13 @@ pub(super) struct Head {
 pub(super) fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let filter = args.filter.filter(now)?;
-    let store = open(&args.ledger)?;
+    let path = args.ledger.path()?;
+    let store = open(&path)?;
     // Rows and sums are of one time.
     let _snapshot = store.snapshot().map_err(unusable)?;
     let head =
         Head { manifest: store.manifest(now).map_err(unusable)?, summary: store.summary(now).map_err(unusable)? };
-    let mut out = output(args.output.as_deref(), &args.ledger.ledger)?;
+    let mut out = output(args.output.as_deref(), &path)?;
     let written = match args.format {
         ReportFormat::Html => html(&store, &head, &filter, now, &mut out),
         ReportFormat::Json => json(&store, &head, &filter, now, &mut out),

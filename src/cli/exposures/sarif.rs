@@ -2,7 +2,6 @@
 
 use super::list::{Unlisted, each};
 use super::report::Head;
-use super::table;
 use crate::ledger::{Exposure, Filter, POLICIES, Severity, Store};
 use crate::scan::{SARIF_SCHEMA, uri};
 use jiff::Timestamp;
@@ -53,7 +52,7 @@ fn rules() -> Vec<Value> {
 /// §3.27. What a log says stands in properties only: in messages brackets would be links (§3.11.6).
 fn result(row: &Exposure) -> Value {
     let marker = format!("redacted-{}-{}-{}", row.kind, row.key_id, row.fingerprint);
-    let status = table::status(row.status);
+    let status = row.status.name();
     let until = row.expires_at.map(|at| format!(", expires {at:.0}")).unwrap_or_default();
     let policies: Vec<&str> = row.policies.iter().map(|finding| finding.id.as_str()).collect();
     let text = format!("{marker}: {status}{until}, seen {} times; {}", row.occurrences, policies.join(", "));

@@ -5,7 +5,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::stdout;
 use super::digest::TypedDigest;
 use super::{change, open, table, time};
-use crate::ledger::{Claims, Exposure, Location, TimeOf};
+use crate::ledger::{Claims, Exposure, Location, Status, TimeOf};
 use crate::scan::printable;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 pub(super) fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let typed = TypedDigest::parse(&args.digest)?;
-    let rows = typed.rows(&open(&args.ledger)?, now)?;
+    let rows = typed.rows(&open(&args.ledger.path()?)?, now)?;
     let text = match args.format {
         ExplainFormat::Text => rows.iter().map(text).collect::<Vec<_>>().join("\n"),
         ExplainFormat::Json => format!("{:#}\n", serde_json::json!(rows)),
@@ -31,7 +31,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<ExitCode, Failure> {
 fn text(row: &Exposure) -> String {
     let mut lines = Lines(String::new());
     lines.add("marker", &format!("redacted-{}-{}-{}", row.kind, row.key_id, row.fingerprint));
-    lines.add("status", table::status(row.status));
+    lines.add("status", row.status.name());
     if let Some(severity) = row.severity {
         lines.add("severity", table::severity(severity));
     }
@@ -93,6 +93,33 @@ fn add_claims(claims: &Claims, lines: &mut Lines) {
     add("sub", claims.sub_fingerprint.as_ref().map(|digest| format!("fingerprint {digest}")));
     add("jti", claims.jti_fingerprint.as_ref().map(|digest| format!("fingerprint {digest}")));
     add("principal", (!claims.principal.is_empty()).then(|| claims.principal.clone()));
+}
+
+/// A row in one line, with its marker where that is not known already.
+pub(in crate::cli) fn line_of(row: &Exposure, with_marker: bool) -> String {
+    let mut text = String::new();
+    if with_marker {
+        text += &format!("redacted-{}-{}-{} ", row.kind, row.key_id, row.fingerprint);
+    }
+    let times = if row.occurrences == 1 { "once" } else { "times" };
+    let count = if row.occurrences == 1 { String::new() } else { format!("{} ", row.occurrences) };
+    text += &format!("seen {count}{times}, first {}", seen(row.first_seen, &row.first_location));
+    if row.occurrences > 1 {
+        text += &format!(", last {}", seen(row.last_seen, &row.last_location));
+    }
+    let until = match (row.status, row.expires_at, row.revoked_at) {
+        (Status::Revoked, _, Some(at)) => format!(" since {}", time::display(at)),
+        (Status::Expired, Some(at), _) => format!(" since {}", time::display(at)),
+        (Status::Unexpired, Some(at), _) => format!(" until {}", time::display(at)),
+        (Status::Unexpired, None, _) => ", never expires".to_owned(),
+        _ => String::new(),
+    };
+    text += &format!("; {}{until}", row.status.name());
+    if let Some(severity) = row.severity {
+        let ids: Vec<&str> = row.policies.iter().map(|finding| finding.id.as_str()).collect();
+        text += &format!("; {}: {}", table::severity(severity), ids.join(", "));
+    }
+    printable(text.as_bytes())
 }
 
 struct Lines(String);

@@ -1,6 +1,6 @@
 //! Rows as a table that fits the terminal.
 
-use crate::ledger::{Exposure, Severity, Status};
+use crate::ledger::{Exposure, Severity};
 use crate::scan::printable;
 use jiff::Timestamp;
 use std::io::IsTerminal;
@@ -45,7 +45,7 @@ impl Table {
         let issuer = row.claims.as_ref().and_then(|claims| claims.iss.as_deref()).unwrap_or_default();
         let fixed = [
             row.fingerprint.get(..DIGITS).unwrap_or_default(),
-            status(row.status),
+            row.status.name(),
             row.severity.map_or("", severity),
             &row.occurrences.to_string(),
             &minute(row.last_seen),
@@ -90,16 +90,6 @@ fn minute(at: Timestamp) -> String {
     text.get(..16).unwrap_or(&text).replace('T', " ")
 }
 
-pub(super) fn status(status: Status) -> &'static str {
-    match status {
-        Status::Unexpired => "unexpired",
-        Status::NotYet => "not_yet",
-        Status::Unknown => "unknown",
-        Status::Expired => "expired",
-        Status::Revoked => "revoked",
-    }
-}
-
 pub(super) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Low => "low",
@@ -132,7 +122,7 @@ fn pad(text: String, cells: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Claims, Location};
+    use crate::ledger::{Claims, Location, Status};
 
     fn row() -> Exposure {
         Exposure {
