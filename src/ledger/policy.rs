@@ -64,17 +64,17 @@ policies! {
     UNSECURED "unsecured" High "it is not signed (`alg` is `none`)"
         ["RFC 8725 §3.2", "RFC 7518 §3.6", "NHI4:2025", "PR.AA-04"];
     NO_EXPIRY "no_expiry" High "it never expires"
-        ["RFC 7519 §4.1.4", "RFC 9700 §4.10", "NHI7:2025", "PR.AA-01", "SP 800-207 §2.1 tenet 3"];
+        ["RFC 7519 §4.1.4", "RFC 6750 §5.3", "NHI7:2025", "PR.AA-01", "SP 800-207 §2.1 tenet 3"];
     IN_URL "in_url" High "it was in a URL"
         ["RFC 6750 §5.3", "RFC 9700 §4.3.2", "NHI2:2025", "PR.DS-02"];
     UNEXPECTED_ISSUER "unexpected_issuer" High "its issuer is not one that is expected in this source"
-        ["RFC 8725 §3.8", "NHI9:2025", "PR.AA-04", "SP 800-207 §2.1 tenet 6"];
+        ["RFC 8725 §3.8", "NHI8:2025", "PR.AA-04", "SP 800-207 §2.1 tenet 6"];
     UNEXPECTED_AUDIENCE "unexpected_audience" Medium "its audience is not one that is expected in this source"
-        ["RFC 8725 §3.9", "RFC 9700 §4.10.2", "NHI9:2025", "PR.AA-05"];
+        ["RFC 8725 §3.9", "RFC 9700 §4.10.2", "NHI8:2025", "PR.AA-05"];
     WEAK_KEY_CHOICE "weak_key_choice" Medium "its header names a weak algorithm, or brings its own key"
         ["RFC 8725 §3.2", "RFC 8725 §3.10", "NHI4:2025", "PR.AA-04"];
     LONG_LIFETIME "long_lifetime" Medium "it lives longer than allowed"
-        ["RFC 9700 §4.10", "NHI7:2025", "PR.AA-01", "SP 800-207 §2.1 tenet 3"];
+        ["RFC 6750 §5.3", "NHI7:2025", "PR.AA-01", "SP 800-207 §2.1 tenet 3"];
     BROAD_SCOPE "broad_scope" Medium "its scope is broad"
         ["RFC 9700 §2.3", "NHI5:2025", "PR.AA-05", "SP 800-207 §2.1 tenet 3"];
     NO_AUDIENCE "no_audience" Medium "it names no audience"
