@@ -62,29 +62,29 @@ policies! {
     SEEN_AFTER_REVOCATION "seen_after_revocation" Critical "it was seen after it was revoked"
         ["NHI1:2025", "NHI2:2025", "DE.CM-09", "RFC 7009 §2", "SP 800-207 §2.1 tenet 6"];
     UNSECURED "unsecured" High "it is not signed (`alg` is `none`)"
-        ["RFC 8725 §3.2", "RFC 7518 §3.6", "NHI4:2025", "PR.AA-04"];
+        ["RFC 8725 §3.2", "RFC 7518 §3.6", "NHI4:2025", "PR.AA-04", "SP 800-207 §2.1 tenet 6"];
     NO_EXPIRY "no_expiry" High "it never expires"
         ["RFC 7519 §4.1.4", "RFC 6750 §5.3", "NHI7:2025", "PR.AA-01", "SP 800-207 §2.1 tenet 3"];
     IN_URL "in_url" High "it was in a URL"
-        ["RFC 6750 §5.3", "RFC 9700 §4.3.2", "NHI2:2025", "PR.DS-02"];
+        ["RFC 6750 §5.3", "RFC 9700 §4.3.2", "NHI2:2025", "PR.DS-02", "SP 800-207 §2.1 tenet 2"];
     UNEXPECTED_ISSUER "unexpected_issuer" High "its issuer is not one that is expected in this source"
         ["RFC 8725 §3.8", "NHI8:2025", "PR.AA-04", "SP 800-207 §2.1 tenet 6"];
     UNEXPECTED_AUDIENCE "unexpected_audience" Medium "its audience is not one that is expected in this source"
-        ["RFC 8725 §3.9", "RFC 9700 §4.10.2", "NHI8:2025", "PR.AA-05"];
+        ["RFC 8725 §3.9", "RFC 9700 §4.10.2", "NHI8:2025", "PR.AA-05", "SP 800-207 §2.1 tenet 3"];
     WEAK_KEY_CHOICE "weak_key_choice" Medium "its header names a weak algorithm, or brings its own key"
-        ["RFC 8725 §3.2", "RFC 8725 §3.10", "NHI4:2025", "PR.AA-04"];
+        ["RFC 8725 §3.2", "RFC 8725 §3.10", "NHI4:2025", "PR.AA-04", "SP 800-207 §2.1 tenet 6"];
     LONG_LIFETIME "long_lifetime" Medium "it lives longer than allowed"
         ["RFC 6750 §5.3", "NHI7:2025", "PR.AA-01", "SP 800-207 §2.1 tenet 3"];
     BROAD_SCOPE "broad_scope" Medium "its scope is broad"
         ["RFC 9700 §2.3", "NHI5:2025", "PR.AA-05", "SP 800-207 §2.1 tenet 3"];
     NO_AUDIENCE "no_audience" Medium "it names no audience"
-        ["RFC 8725 §3.9", "RFC 9700 §2.3", "NHI5:2025", "PR.AA-05"];
+        ["RFC 8725 §3.9", "RFC 9700 §2.3", "NHI5:2025", "PR.AA-05", "SP 800-207 §2.1 tenet 3"];
     MANY_SOURCES "many_sources" Medium "it was seen in many sources"
-        ["NHI9:2025", "NHI2:2025", "DE.AE-03"];
+        ["NHI9:2025", "NHI2:2025", "DE.AE-03", "SP 800-207 §2.1 tenet 7"];
     NOT_SENDER_CONSTRAINED "not_sender_constrained" Low "whoever holds it can use it (`cnf` is missing)"
-        ["RFC 9449 §1", "RFC 8705 §3", "RFC 9700 §2.2.1", "NHI4:2025", "PR.AA-03"];
-    SEEN_AFTER_EXPIRY "seen_after_expiry" Low "it was still used after it had expired"
-        ["RFC 7519 §4.1.4", "NHI1:2025", "DE.CM-09"];
+        ["RFC 9449 §1", "RFC 8705 §3", "RFC 9700 §2.2.1", "NHI4:2025", "PR.AA-03", "SP 800-207 §2.1 tenet 6"];
+    SEEN_AFTER_EXPIRY "seen_after_expiry" Low "it was seen after it had expired"
+        ["RFC 7519 §4.1.4", "NHI1:2025", "DE.CM-09", "SP 800-207 §2.1 tenet 6"];
 }
 
 /// Whatever allows everything or may administer.

@@ -426,3 +426,94 @@ fn a_reader_that_goes_is_no_failure() {
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{command:?}");
     }
 }
+
+/// An export of so many rows, without a manifest.
+fn many_rows(home: &Home, name: &str, ledger_id: char, rows: u32) -> PathBuf {
+    let mut lines = String::new();
+    for number in 0..rows {
+        let seen =
+            serde_json::json!({ "at": "2026-03-01T10:00:00Z", "location": { "source": "web", "time": "observed" } });
+        let row = serde_json::json!({
+            "ledger": { "id": ledger_id.to_string().repeat(32), "instance": format!("host-{ledger_id}") },
+            "fingerprint": format!("{:032x}", u128::from(number) + (1 << 100)),
+            "key_id": "01020304",
+            "kind": "jwt",
+            "complete": true,
+            "claims": { "iss": "https://idp.example", "has_payload": true },
+            "observed_at": "2026-03-01T10:00:00Z",
+            "first": seen,
+            "last": seen,
+            "counts": [{ "source": "web", "carrier": "query", "count": 1 + number % 3 }],
+        });
+        lines += &format!("{row}\n");
+    }
+    home.file(name, lines)
+}
+
+/// Rows, and how often all were seen.
+fn totals(home: &Home, ledger: &Path) -> (u64, u64) {
+    let summary = json(home, &["report", "--format", "json", "--limit", "0"], ledger)["summary"].clone();
+    (summary["exposures"].as_u64().unwrap(), summary["occurrences"].as_u64().unwrap())
+}
+
+#[test]
+fn a_merge_that_is_killed_has_changed_nothing_or_all() {
+    const ROWS: u32 = 3000;
+    let home = Home::new();
+    let (rows, all) = (many_rows(&home, "rows", 'a', ROWS), home.path("all"));
+    drop(Store::create(&all, "all").unwrap());
+    let mut changed = 0;
+    for round in 0..12_u64 {
+        let mut command = home.beartrap(["exposures", "merge", "--into"]);
+        let mut child = command.arg(&all).arg(&rows).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(30 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (count, occurrences) = totals(&home, &all);
+        assert!([0, u64::from(ROWS)].contains(&count), "{count}");
+        assert_eq!(occurrences, 2 * count);
+        changed += u32::from(count > 0);
+    }
+    assert_eq!(merge(&home, &all, &[&rows]).0, Some(0));
+    assert_eq!(totals(&home, &all), (u64::from(ROWS), 2 * u64::from(ROWS)), "{changed} rounds had all");
+}
+
+#[test]
+fn merges_and_marks_at_once_wait_for_one_another() {
+    let home = Home::new();
+    let all = home.path("all");
+    let sources: Vec<PathBuf> = ('a'..='f').map(|id| many_rows(&home, &format!("rows-{id}"), id, 300)).collect();
+    let mut children: Vec<_> = sources
+        .iter()
+        .map(|source| home.beartrap(["exposures", "merge", "--into"]).arg(&all).arg(source).spawn().unwrap())
+        .collect();
+    drop(Store::create(&all, "all").unwrap());
+    for number in 0..5 {
+        let digest = format!("{:032x}", u128::from(number as u32) + (1 << 100));
+        children.push(exposures(&home, &["mark", &digest, "revoked"], &all).spawn().unwrap());
+    }
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    }
+    assert_eq!(totals(&home, &all), (300, 6 * 600));
+    assert_eq!(listed(&home, &["--status", "revoked"], &all).len(), 5);
+}
+
+#[test]
+fn a_merge_without_space_changes_nothing() {
+    let home = Home::new();
+    let (rows, all) = (many_rows(&home, "rows", 'a', 3000), home.path("all"));
+    let first = many_rows(&home, "first", 'a', 10);
+    assert_eq!(merge(&home, &all, &[&first]).0, Some(0));
+    // No file may get larger than 256 KiB; the shell has that be an error of the write.
+    let mut command = home.command("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_beartrap")]);
+    command.args(["exposures", "merge", "--into"]).arg(&all).arg(&rows);
+    let (code, out, err) = ended(&command.output().unwrap());
+    assert_eq!((code, out.as_str()), (Some(74), ""));
+    assert!(err.contains("nothing of") && (err.contains("disk is full") || err.contains("I/O error")), "{err}");
+    assert_eq!(totals(&home, &all).0, 10);
+    assert_eq!(merge(&home, &all, &[&rows]).0, Some(0));
+    assert_eq!(totals(&home, &all).0, 3000);
+}

@@ -25,8 +25,7 @@ pub(super) fn run(args: &MergeArgs) -> Result<ExitCode, Failure> {
     if args.sources.iter().any(|source| !is_stdin(source) && is_same_file(source, &args.into)) {
         return Err(Failure::new(Exit::Usage, "a SOURCE is the ledger that the others go into"));
     }
-    let opened = if args.into.exists() { Store::open(&args.into) } else { Store::create(&args.into, &host_name()) };
-    let mut into = opened.map_err(unusable)?;
+    let mut into = Store::create_or_keep(&args.into, &host_name()).map_err(unusable)?;
     let mut guard = Guard::new()?;
     let mut is_whole = true;
     for source in &args.sources {
