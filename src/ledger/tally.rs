@@ -61,6 +61,20 @@ struct Entries {
     block: u64,
 }
 
+/// What was taken out of a tally: for a batch it is written out, which makes it several times as large.
+pub(super) struct Waiting {
+    key: Key,
+    entry: Entry,
+    source: Arc<str>,
+}
+
+impl Waiting {
+    /// As the database takes it.
+    pub fn into_batch(self, redaction: &Redaction) -> BatchEntry {
+        self.entry.into_batch(self.key, &self.source, redaction)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     digest: [u8; 16],
@@ -157,7 +171,7 @@ impl Tally {
     }
 
     /// Moves all entries out.
-    pub fn take(&self, room: &Room, out: &mut Vec<BatchEntry>) {
+    pub fn take(&self, room: &Room, out: &mut Vec<Waiting>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         // The next will be as many, and a table that grows is filled again and again.
         let empty = HashMap::with_capacity_and_hasher(entries.table.len(), BuildHasherDefault::default());
@@ -165,7 +179,7 @@ impl Tally {
         drop(entries);
         for (key, entry) in table {
             room.waiting_bytes.fetch_sub(entry.bytes(), Relaxed);
-            out.push(entry.into_batch(key, &self.source, &room.redaction));
+            out.push(Waiting { key, entry, source: self.source.clone() });
         }
     }
 

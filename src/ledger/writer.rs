@@ -1,8 +1,8 @@
 //! The thread that brings what was seen into the database.
 
 use super::LedgerError;
-use super::store::{Batch, BatchEntry, Store};
-use super::tally::{Room, Tally, WAITING_BYTES_MAX};
+use super::store::{Batch, Store};
+use super::tally::{Room, Tally, WAITING_BYTES_MAX, Waiting};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -139,7 +139,7 @@ pub(super) struct Writer {
     batches: u64,
     /// What could not be written yet.
     batch: Option<Batch>,
-    rest: Vec<BatchEntry>,
+    rest: Vec<Waiting>,
 }
 
 impl Writer {
@@ -208,9 +208,11 @@ impl Writer {
             if self.batch.is_none() {
                 let skipped = self.desk.room.skipped.swap(0, Relaxed);
                 if self.rest.is_empty() && skipped == 0 {
+                    self.rest = Vec::new();
                     return Ok(());
                 }
-                let entries = self.rest.split_off(self.rest.len().saturating_sub(BATCH_ENTRIES_MAX));
+                let entries = self.rest.drain(self.rest.len().saturating_sub(BATCH_ENTRIES_MAX)..);
+                let entries = entries.map(|waiting| waiting.into_batch(&self.desk.room.redaction)).collect();
                 self.batches += 1;
                 let id = format!("{}.{}", self.run, self.batches);
                 self.batch = Some(Batch { id, observed_at: Timestamp::now(), entries, skipped });
